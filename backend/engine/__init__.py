@@ -1,0 +1,1 @@
+"""Engines: one verb, `stream(request) -> events`."""

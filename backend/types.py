@@ -1,0 +1,158 @@
+"""The values that travel between the page, the backend and the engine: frozen, picklable, without torch or Gradio."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A run of text in a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image in the media store; `media_id` is the SHA-256 of the file as it came, in hex."""
+
+    media_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPart:
+    """A clip in the media store, seen as `frames` frames uniform in time over [start, end) seconds of it."""
+
+    media_id: str
+    frames: int = 64
+    start: float | None = None
+    end: float | None = None
+
+
+Part = TextPart | ImagePart | VideoPart
+MediaPart = ImagePart | VideoPart
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, its parts in the order in which the person gave them."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """All text parts, joined by newlines."""
+        return "\n".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def media(self) -> tuple[MediaPart, ...]:
+        """The images and clips, in order."""
+        return tuple(part for part in self.parts if not isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How tokens are drawn. None leaves a value to the model's own generation config; temperature 0 is greedy."""
+
+    max_new_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What the engine is asked: the whole conversation, system prompt first where there is one, user turn last."""
+
+    conversation_id: str
+    messages: tuple[Message, ...]
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    task: str = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost. Times in seconds; `time_to_first_token` and `seconds` count from the start of the work."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    reused_tokens: int = 0
+    images: int = 0
+    frames: int = 0
+    time_to_first_token: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Decode speed: the tokens after the first over the time after the first; 0 where that is not defined."""
+        decoding = self.seconds - self.time_to_first_token
+        return (self.completion_tokens - 1) / decoding if self.completion_tokens > 1 and decoding > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The request waits; position 1 runs next."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Work before the first token, in words a person reads ("reading the clip"); total 0 where it is not known."""
+
+    stage: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the answer, never half a character."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every stream that did not raise."""
+
+    finish_reason: FinishReason
+    usage: Usage
+
+
+StreamEvent = Queued | Progress | TextDelta | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The loaded model as the page needs to know it. `sampling` holds the model's own defaults, all filled in."""
+
+    id: str
+    name: str
+    family: str
+    context_length: int
+    precision: str
+    device: str
+    images: bool
+    video: bool
+    sampling: SamplingParams
+
+
+EngineState = Literal["loading", "ready", "failed", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Where the engine stands. `detail` is one line for a person; `done` of `total` counts bytes while loading."""
+
+    state: EngineState
+    detail: str = ""
+    done: int = 0
+    total: int = 0
+    model: ModelInfo | None = None

@@ -1,0 +1,1 @@
+"""The page: everything that knows Gradio. It asks `backend` and is asked by `app.py` alone."""

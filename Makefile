@@ -1,0 +1,51 @@
+# One command each; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help run test check format lock pocket evaluate clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+
+run: $(READY)  ## start the chat; options in ARGS="--port 7999"
+	@$(BIN)/python app.py $(ARGS)
+
+test: check  ## ruff, mypy and every test, the browser's included
+	@$(BIN)/python -m tests.browser.find || $(BIN)/playwright install chromium || true
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)  ## ruff and mypy alone
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)  ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+pocket: $(READY)  ## draw data and train the bundled model; options in ARGS
+	$(BIN)/python -m training $(ARGS)
+
+evaluate: $(READY)  ## score the bundled model on the held-out set
+	$(BIN)/python -m training.evaluate $(ARGS)
+
+# torch comes first and with its own needs: a CUDA build brings its libraries along, a CPU build has none. All else comes
+# exactly as locked; --no-deps lets the lock hold Pillow 13 although Gradio asks for less (pyproject.toml says why).
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Glimpse needs Python 3.11 or newer; name one with make PYTHON=python3.12.")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# CUDA's libraries stay out of the lock: which of them are needed is torch's own affair, and a CPU build needs none.
+lock: $(READY)  ## resolve all versions anew into requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet pyproject.toml | grep -vE '^(cuda-|nvidia-|triton)' > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean:  ## remove the environment and what tools left
+	rm -rf $(VENV) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

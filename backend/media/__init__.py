@@ -1,0 +1,1 @@
+"""Files from strangers become clean RGB pixels with timestamps."""

@@ -1,0 +1,87 @@
+"""Draws the example media of the page: a scene, a receipt, a formula and a clip, from seeds that training never uses."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from training import clips, formula_chat, formulas, mixture, receipts, scenes, typeset
+from training.clips import Clip, Event
+from training.formulas import Fraction, Root, Script, Symbol
+
+LONG_SIDE = 560
+
+
+def enlarge(image: Image.Image) -> Image.Image:
+    """To a size that is good to look at."""
+    scale = LONG_SIDE / max(image.size)
+    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+
+
+def scene(seed: str) -> Image.Image:
+    """Three shapes or four on a plain background."""
+    rng = random.Random(f"example:{seed}")
+    while len((drawn := scenes.make(rng, scenes.Range())).shapes) < 3:
+        pass
+    return enlarge(drawn.drawing.image)
+
+
+def receipt(seed: str) -> Image.Image:
+    """A short receipt that prints a date, tax, total and payment."""
+    rng = random.Random(f"example:{seed}")
+    while True:
+        drawn = receipts.make(rng, receipts.Range(max_items=3))
+        bought = drawn.purchase
+        if len(bought.items) >= 2 and bought.tax_amount and bought.payment and bought.time and drawn.drawing.image.width > 400:
+            return enlarge(drawn.drawing.image)
+
+
+def formula(seed: str) -> Image.Image:
+    """A formula from the generator, or for the seed "classic" one that everybody knows."""
+    rng = random.Random(f"example:{seed}")
+    if seed == "classic":
+        node = formulas.Group((Symbol("c"), Symbol("="), Root(formulas.Group((
+            Script(Symbol("a"), Symbol("2"), None), Symbol("+"), Script(Symbol("b"), Symbol("2"), None))))))  # fmt: skip
+        node = formulas.Group((*node.parts, Symbol("+"), Fraction(Symbol("\\pi"), Symbol("2"))))
+        return enlarge(typeset.typeset(node, rng, ("DejaVuSerif-Italic",)).drawing.image)
+    return enlarge(formula_chat.make(rng, mixture.TRAINING.formula).drawing.image)
+
+
+def clip(path: Path) -> None:
+    """Six seconds: a red circle rests on the left, then moves to the right."""
+    story = Clip("circle", "red", "white", "left", 6, (Event(0, "is"), Event(2, "moves")), (), ())
+    rate = 12
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate, options={"qscale": "3"})
+        stream.width = stream.height = 320
+        stream.pix_fmt = "yuv420p"
+        for number in range(story.seconds * rate + 1):
+            pixels = np.asarray(clips.frame(story, number / rate, 320))
+            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
+def main() -> None:
+    """Write the four examples."""
+    parser = argparse.ArgumentParser(prog="python -m training.examples", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("assets/examples"))
+    parser.add_argument("--scene", default="3")
+    parser.add_argument("--receipt", default="3")
+    parser.add_argument("--formula", default="classic")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    scene(options.scene).save(options.out / "scene.png")
+    receipt(options.receipt).save(options.out / "receipt.png")
+    formula(options.formula).save(options.out / "formula.png")
+    clip(options.out / "clip.mp4")
+
+
+if __name__ == "__main__":
+    main()

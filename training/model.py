@@ -1,0 +1,182 @@
+"""Pocket's shape, its processor, and the losses it is trained with.
+
+Beside the next token, two dense losses make it learn fast: every patch of the vision output tells what stands there, and
+some cross-attention heads are told which patch the next character is read from. Both are dropped after training.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import (
+    GenerationConfig,
+    MllamaConfig,
+    MllamaForConditionalGeneration,
+    MllamaImageProcessorPil,
+    MllamaProcessor,
+    PreTrainedTokenizerFast,
+)
+
+from training.batches import Batch, tensors
+from training.encode import SLOTS, Grid
+from training.labels import CHARACTERS, MAX_INDEX, ROLES
+from training.tokenizer import IMAGE, PAD, TEMPLATE, TURN
+
+GUIDED_HEADS = 2
+"""In each cross-attention layer, so many heads are told where to look."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of the model."""
+
+    grid: Grid = Grid()
+    vision_width: int = 192
+    vision_layers: int = 4
+    vision_global_layers: int = 1
+    vision_kept: tuple[int, ...] = (3,)
+    text_width: int = 192
+    text_layers: int = 6
+    cross_layers: tuple[int, ...] = (2, 4)
+    heads: int = 4
+
+
+def config(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaConfig:
+    """The transformers configuration."""
+    image = int(tokenizer.convert_tokens_to_ids(IMAGE))
+    vision = {
+        "hidden_size": shape.vision_width, "intermediate_size": shape.vision_width * 4,
+        "num_hidden_layers": shape.vision_layers, "num_global_layers": shape.vision_global_layers,
+        "attention_heads": shape.heads, "image_size": shape.grid.tile, "patch_size": shape.grid.patch,
+        "max_num_tiles": 1, "supported_aspect_ratios": [[1, 1]], "intermediate_layers_indices": list(shape.vision_kept),
+        "vision_output_dim": shape.vision_width * (1 + len(shape.vision_kept)),
+    }  # fmt: skip
+    text = {
+        "vocab_size": image, "hidden_size": shape.text_width, "intermediate_size": shape.text_width * 8 // 3,
+        "num_hidden_layers": shape.text_layers, "cross_attention_layers": list(shape.cross_layers),
+        "num_attention_heads": shape.heads, "num_key_value_heads": shape.heads, "max_position_embeddings": 4096,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id, "tie_word_embeddings": False,
+    }  # fmt: skip
+    return MllamaConfig(vision_config=vision, text_config=text, image_token_index=image)
+
+
+def build(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaForConditionalGeneration:
+    """A new model with its gates open; transformers starts them closed, which trains very slowly from scratch."""
+    model = MllamaForConditionalGeneration(config(tokenizer, shape))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "gate" in name and parameter.numel() == 1:
+                parameter.fill_(0.7)
+            elif name.endswith(("cross_attn.q_norm.weight", "cross_attn.k_norm.weight")):
+                parameter.fill_(1.4)
+    return model
+
+
+def processor(tokenizer: PreTrainedTokenizerFast, grid: Grid) -> MllamaProcessor:
+    """The processor that goes with it: one tile, pixels from -1 to 1."""
+    images = MllamaImageProcessorPil(
+        size={"height": grid.tile, "width": grid.tile}, max_image_tiles=1,
+        image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5],
+    )  # fmt: skip
+    return MllamaProcessor(image_processor=images, tokenizer=tokenizer, chat_template=TEMPLATE)
+
+
+def save(model: MllamaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, grid: Grid, folder: Path) -> None:
+    """Write everything that `from_pretrained` needs, the weights in bfloat16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shipped = copy.deepcopy(model).to(dtype=torch.bfloat16, device="cpu").eval()
+    shipped.generation_config = GenerationConfig(
+        do_sample=False, max_new_tokens=512, bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=int(tokenizer.convert_tokens_to_ids(TURN)),
+    )  # fmt: skip
+    shipped.save_pretrained(folder)
+    processor(tokenizer, grid).save_pretrained(folder)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The parts of the loss: next token, patches, and where to look."""
+
+    total: Tensor
+    parts: dict[str, float]
+
+
+class Learner(nn.Module):
+    """The model with the heads that only training needs."""
+
+    def __init__(self, model: MllamaForConditionalGeneration, shape: Shape) -> None:
+        super().__init__()
+        self.model, self.shape = model, shape
+        width = shape.vision_width * (1 + len(shape.vision_kept))
+        self.sizes = [len(CHARACTERS)] * SLOTS + [len(ROLES)] * 2 + [MAX_INDEX] * 2
+        self.patch_head = nn.Linear(width, sum(self.sizes))
+        self._seen: list[Tensor] = []
+        self._looked: list[Tensor] = []
+        self._listen()
+
+    def _listen(self) -> None:
+        """Keep the vision output and the cross-attention weights of a forward pass."""
+        self.model.model.vision_model.register_forward_hook(lambda _, __, output: self._seen.append(output.last_hidden_state))
+        for layer in self.shape.cross_layers:
+            attention = self.model.model.language_model.layers[layer].cross_attn
+            attention.config = copy.deepcopy(attention.config)
+            # Only the plain implementation returns its weights.
+            attention.config._attn_implementation = "eager"
+            attention.register_forward_hook(lambda _, __, output: self._looked.append(output[1]))
+
+    def forward(self, batch: Batch, device: torch.device, guidance: float = 0.5) -> Losses:
+        """All losses on one batch."""
+        self._seen.clear()
+        self._looked.clear()
+        inputs = tensors(batch, device)
+        logits = self.model(**inputs, use_cache=False).logits
+        labels = torch.from_numpy(batch.labels).to(device)[:, 1:]
+        token = functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels.flatten())
+        total, parts = token, {"token": token.item()}
+        if batch.patches is not None:
+            patches = self._patch_loss(torch.from_numpy(batch.patches).to(device).long())
+            look = self._look_loss(torch.from_numpy(batch.sources).to(device)[:, 1:])
+            total = token + 0.5 * patches + guidance * look
+            parts |= {"patch": patches.item(), "look": look.item()}
+        return Losses(total, parts)
+
+    def _patch_loss(self, classes: Tensor) -> Tensor:
+        """What stands in each patch; empty places count little, they are many."""
+        logits = self.patch_head(self._seen[0][:, :, 0, 1:]).split(self.sizes, dim=-1)
+        loss = torch.zeros((), device=classes.device)
+        for number, part in enumerate(logits):
+            weight = torch.ones(part.shape[-1], device=part.device)
+            if number < SLOTS + 2:
+                weight[0] = 0.1
+            target = classes[..., number]
+            if number >= SLOTS + 2:
+                # An index means something only where there is a role.
+                target = target.masked_fill(classes[..., number - 2] == 0, -100)
+            loss = loss + functional.cross_entropy(part.flatten(0, -2).float(), target.flatten(), weight) / 3
+        return loss
+
+    def _look_loss(self, sources: Tensor) -> Tensor:
+        """Minus the log of what the guided heads give to the patch that the next token is read from."""
+        told = sources >= 0
+        loss = torch.zeros((), device=sources.device)
+        if not bool(told.any()):
+            return loss
+        for weights in self._looked:
+            guided = weights[:, :GUIDED_HEADS, :-1]
+            index = sources.clamp(min=0)[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1)
+            given = guided.gather(3, index)[..., 0]
+            loss = loss - (given.float() + 1e-6).log().mean(1)[told].mean()
+        return loss / len(self._looked)
+
+
+def state(learner: Learner) -> dict[str, Any]:
+    """All weights, the training heads included."""
+    return dict(learner.state_dict())

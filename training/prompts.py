@@ -1,0 +1,14 @@
+"""The questions that the page's presets send, and a few other ways to put them."""
+
+from __future__ import annotations
+
+from backend.tasks import caption, describe_video, latex, receipt
+
+CAPTION, DETAILED, ALT = caption.ONE_LINE, caption.DETAILED, caption.ALT_TEXT
+RECEIPT, LATEX, VIDEO = receipt.PROMPT, latex.PROMPT, describe_video.PROMPT
+
+CAPTION_OTHER = ("What is in this image?", "Describe this image.", "What do you see?", "What is this?")
+RECEIPT_OTHER = ("Read this receipt.", "Read this receipt as JSON.", "What does the receipt say?",
+                 "Read this receipt and answer with JSON only.")
+LATEX_OTHER = ("Write this formula as LaTeX.", "What is this formula?", "LaTeX?")
+VIDEO_OTHER = ("What happens in this video?", "Describe this video.")

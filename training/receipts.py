@@ -1,0 +1,261 @@
+"""Receipts: made-up purchases, and their drawing in several layouts with every character's place known."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw
+
+from training import fonts, words
+from training.values import Drawing, Mark
+
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
+TAX_NAMES = ("VAT", "GST", "Tax")
+TAX_RATES = (5, 7, 8, 10, 19, 20)
+PAPER = ((255, 255, 255), (250, 248, 240), (240, 240, 240), (252, 250, 225))
+INK = ((0, 0, 0), (30, 30, 30), (60, 60, 70), (20, 20, 90))
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of goods; money in cents."""
+
+    name: str
+    quantity: int | None
+    unit_price: int | None
+    amount: int
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What a receipt says; None is what it does not print."""
+
+    shop: str
+    address: str | None
+    date: str | None
+    time: str | None
+    currency: str | None
+    items: tuple[Item, ...]
+    subtotal: int | None
+    discount: int | None
+    tax_name: str | None
+    tax_rate: int | None
+    tax_amount: int | None
+    total: int
+    payment: str | None
+
+
+@dataclass(frozen=True)
+class Range:
+    """How wide the domain is."""
+
+    words: words.Words = words.TRAINING
+    fonts: tuple[str, ...] = fonts.TRAINING
+    max_items: int = 4
+    item_styles: tuple[str, ...] = ("times", "front", "plain")
+    tile: int = 224
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A run of text that belongs to one field."""
+
+    text: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: cells from the left, cells up to the right edge, or all of it centred."""
+
+    left: tuple[Cell, ...]
+    right: tuple[Cell, ...] = ()
+    centred: bool = False
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A drawn receipt: what it says, the picture, and the marks of each field's characters."""
+
+    purchase: Purchase
+    drawing: Drawing
+    fields: dict[str, tuple[int, ...]]
+    date_format: str
+
+
+def money(cents: int) -> str:
+    """Cents as printed: two decimals, a point."""
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def make(rng: random.Random, domain: Range) -> Receipt:
+    """A receipt out of nothing."""
+    style = rng.choice(domain.item_styles)
+    purchase = _purchase(rng, domain, style)
+    date_format = rng.choice(("iso", "iso", "dots"))
+    rows = _rows(purchase, rng, style, date_format)
+    drawing, fields = _draw(rows, rng, domain)
+    return Receipt(purchase, drawing, fields, date_format)
+
+
+def _price(rng: random.Random) -> int:
+    whole = rng.randint(0, 9) if rng.random() < 0.8 else rng.randint(10, 39)
+    return max(whole * 100 + rng.choice((0, 10, 20, 25, 40, 50, 75, 80, 90, 95, 99, rng.randint(0, 99))), 15)
+
+
+def _items(rng: random.Random, domain: Range, style: str) -> tuple[Item, ...]:
+    names = words.goods(domain.words, rng, rng.randint(1, domain.max_items))
+    items = []
+    for name in names:
+        quantity = rng.choice((1, 1, 2, 2, 3, 4, 5, 6))
+        price = _price(rng)
+        if style == "plain":
+            items.append(Item(name, None, None, price))
+        else:
+            items.append(Item(name, quantity, price if style == "times" else None, quantity * price))
+    return tuple(items)
+
+
+def _purchase(rng: random.Random, domain: Range, style: str) -> Purchase:
+    items = _items(rng, domain, style)
+    subtotal = sum(item.amount for item in items)
+    taxed, discounted = rng.random() < 0.6, rng.random() < 0.12
+    rate = rng.choice(TAX_RATES)
+    tax = round(subtotal * rate / 100) if taxed else 0
+    discount = rng.randint(1, max(2, subtotal // 400)) * 50 if discounted and subtotal > 300 else 0
+    dated = rng.random() < 0.95
+    return Purchase(
+        shop=words.shop(domain.words, rng),
+        address=words.address(domain.words, rng) if rng.random() < 0.3 else None,
+        date=f"20{rng.randint(19, 29)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}" if dated else None,
+        time=f"{rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}" if dated and rng.random() < 0.85 else None,
+        currency=rng.choice(("EUR", "USD", "GBP")) if rng.random() < 0.95 else None,
+        items=items,
+        subtotal=subtotal if taxed or discount or rng.random() < 0.2 else None,
+        discount=discount or None,
+        tax_name=rng.choice(TAX_NAMES) if taxed else None,
+        tax_rate=rate if taxed else None,
+        tax_amount=tax if taxed else None,
+        total=subtotal + tax - discount,
+        payment=rng.choice(("card", "cash")) if rng.random() < 0.75 else None,
+    )
+
+
+def _item_row(number: int, item: Item, style: str) -> Row:
+    role = f"item{number}"
+    amount = Cell(money(item.amount), f"{role}.amount")
+    name = Cell(item.name, f"{role}.name")
+    quantity = Cell(str(item.quantity), f"{role}.quantity")
+    if style == "times":
+        unit = Cell(money(item.unit_price or 0), f"{role}.unit")
+        return Row((name,), (quantity, Cell(" x ", "label"), unit, Cell("  ", "label"), amount))
+    if style == "front":
+        return Row((quantity, Cell(" ", "label"), name), (amount,))
+    return Row((name,), (amount,))
+
+
+def _when(purchase: Purchase, date_format: str, rng: random.Random) -> list[Row]:
+    if purchase.date is None:
+        return []
+    year, month, day = purchase.date.split("-")
+    date = Cell(purchase.date if date_format == "iso" else f"{day}.{month}.{year}", "date")
+    if purchase.time is None:
+        return [Row((date,), centred=rng.random() < 0.5)]
+    time = Cell(purchase.time, "time")
+    if rng.random() < 0.5:
+        return [Row((date,), (time,))]
+    return [Row((date, Cell("  ", "label"), time), centred=rng.random() < 0.5)]
+
+
+def _rows(purchase: Purchase, rng: random.Random, style: str, date_format: str) -> list[Row]:
+    centred = rng.random() < 0.6
+    rows = [Row((Cell(purchase.shop, "shop"),), centred=centred)]
+    if purchase.address is not None:
+        rows.append(Row((Cell(purchase.address, "address"),), centred=centred))
+    rows += _when(purchase, date_format, rng)
+    rows += [_item_row(number, item, style) for number, item in enumerate(purchase.items)]
+    return rows + _sums(purchase, rng)
+
+
+def _sums(purchase: Purchase, rng: random.Random) -> list[Row]:
+    def label(text: str) -> Cell:
+        return Cell(text, "label")
+
+    rows = []
+    if purchase.subtotal is not None:
+        rows.append(Row((label("Subtotal"),), (Cell(money(purchase.subtotal), "subtotal"),)))
+    if purchase.discount is not None:
+        rows.append(Row((label("Discount"),), (label("-"), Cell(money(purchase.discount), "discount"))))
+    if purchase.tax_name is not None and purchase.tax_amount is not None:
+        name = (Cell(purchase.tax_name, "tax.name"), label(" "), Cell(str(purchase.tax_rate), "tax.rate"), label("%"))
+        rows.append(Row(name, (Cell(money(purchase.tax_amount), "tax.amount"),)))
+    rows.append(_total_row(purchase, rng))
+    if purchase.payment is not None:
+        before = rng.choice(("", "", "Paid by "))
+        shown = purchase.payment if before else rng.choice((purchase.payment.title(), purchase.payment.upper()))
+        cells = (label(before), Cell(shown, "payment")) if before else (Cell(shown, "payment"),)
+        rows.append(Row(cells, centred=rng.random() < 0.3))
+    return rows
+
+
+def _total_row(purchase: Purchase, rng: random.Random) -> Row:
+    word = Cell(rng.choice(("TOTAL", "Total", "TOTAL")), "label")
+    total = Cell(money(purchase.total), "total")
+    if purchase.currency is None:
+        return Row((word,), (total,))
+    if rng.random() < 0.5:
+        return Row((word, Cell(" ", "label"), Cell(purchase.currency, "currency")), (total,))
+    return Row((word,), (Cell(SIGNS[purchase.currency], "currency"), total))
+
+
+def _width(cells: tuple[Cell, ...], font: str, size: int) -> float:
+    return sum(fonts.advance(font, size, character) for cell in cells for character in cell.text)
+
+
+def _fit(rows: list[Row], font: str, tile: int, rng: random.Random) -> tuple[int, float, float]:
+    """A type size that fills the tile, the pitch of its lines, and the paper's width."""
+    pitch = min(tile / (len(rows) + 1.0), 24.0) * rng.uniform(0.92, 1.0)
+    size = max(8, int(pitch * rng.uniform(0.70, 0.82)))
+    while True:
+        widest = max(_width(row.left, font, size) + _width(row.right, font, size) for row in rows)
+        gap = 2.5 * size
+        if widest + gap <= tile or size <= 8:
+            return size, max(pitch, size * 1.15), min(max(widest + gap, 0.62 * tile), tile + 40.0)
+        size -= 1
+
+
+def _draw(rows: list[Row], rng: random.Random, domain: Range) -> tuple[Drawing, dict[str, tuple[int, ...]]]:
+    font = rng.choice(fonts.available(domain.fonts))
+    scale = rng.choice((1.0, 1.0, 1.5, 2.0))
+    size, pitch, width = _fit(rows, font, domain.tile, rng)
+    size, pitch = int(size * scale), pitch * scale
+    width = int(max(width * scale, max(_width(row.left + row.right, font, size) for row in rows) + 1.5 * size))
+    height = int(pitch * (len(rows) + 0.8))
+    sheet = Image.new("RGB", (width, height), rng.choice(PAPER))
+    pen = _Pen(ImageDraw.Draw(sheet), font, size, rng.choice(INK))
+    margin = size * rng.uniform(0.4, 0.7)
+    for number, row in enumerate(rows):
+        y = pitch * (number + 0.9)
+        left = (width - _width(row.left, font, size)) / 2 if row.centred else margin
+        pen.write(row.left, left, y)
+        pen.write(row.right, width - margin - _width(row.right, font, size), y)
+    return Drawing(sheet, tuple(pen.marks)), {role: tuple(marks) for role, marks in pen.fields.items()}
+
+
+class _Pen:
+    """Writes cells and remembers where each character went."""
+
+    def __init__(self, draw: ImageDraw.ImageDraw, font: str, size: int, ink: tuple[int, int, int]) -> None:
+        self.draw, self.font, self.size, self.ink = draw, font, size, ink
+        self.marks: list[Mark] = []
+        self.fields: dict[str, list[int]] = {}
+
+    def write(self, cells: tuple[Cell, ...], x: float, y: float) -> None:
+        for cell in cells:
+            self.draw.text((x, y), cell.text, self.ink, fonts.load(self.font, self.size), anchor="lm")
+            for index, character in enumerate(cell.text):
+                step = fonts.advance(self.font, self.size, character)
+                self.fields.setdefault(cell.role, []).append(len(self.marks))
+                self.marks.append(Mark(x + step / 2, y, character, cell.role, index))
+                x += step

@@ -1,0 +1,101 @@
+"""Pocket's tokenizer: bytes, and whole words and phrases of its own answers.
+
+A byte-level BPE without merges, so that names and numbers are read character by character, one token each; the words of
+captions, LaTeX commands and the fixed parts of the receipt's JSON are tokens of their own, which keeps answers short.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.decoders import ByteLevel as ByteDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import PreTrainedTokenizerFast
+
+from training import formulas, prompts, typeset, words
+from training.values import Chat
+
+BEGIN, START, END, TURN, PAD, IMAGE = (
+    "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|finetune_right_pad_id|>", "<|image|>",
+)  # fmt: skip
+
+TEMPLATE = (
+    "{{- bos_token }}"
+    "{%- for message in messages %}"
+    "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}"
+    "{%- if message['content'] is string %}{{- message['content'] }}{%- else %}"
+    "{%- for part in message['content'] %}{%- if part['type'] == 'image' %}{{- '<|image|>' }}{%- endif %}{%- endfor %}"
+    "{%- for part in message['content'] %}{%- if part['type'] == 'text' %}{{- part['text'] }}{%- endif %}{%- endfor %}"
+    "{%- endif %}"
+    "{{- '<|eot_id|>' }}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif %}"
+)
+"""Llama 3.2's form, without its date lines and tools."""
+
+_KEYS = ("address", "date", "time", "currency", "subtotal", "discount", "total", "payment", "quantity", "unit_price",
+         "amount", "rate")  # fmt: skip
+_LATEX = ("\\frac{", "}{", "\\sqrt{", "^{", "_{", "\\sum", "\\int", "}^{", "}_{")
+_WORD = re.compile(r" ?[A-Za-z]{2,}")
+
+
+def json_chunks() -> list[str]:
+    """The fixed parts of a receipt's JSON."""
+    chunks = ['{"shop":', '{"shop":"', "null", ',"items":[{"name":"', '","items":[{"name":"', '},{"name":"',
+              '],"total":', '}],"subtotal":', ',"taxes":[{"name":"', ',"taxes":[', '}],"total":', '"}', "}"]  # fmt: skip
+    for key in _KEYS:
+        chunks += [f',"{key}":', f'","{key}":', f',"{key}":"', f'","{key}":"']
+    return chunks
+
+
+def latex_chunks() -> list[str]:
+    """Commands and braces."""
+    commands = {*typeset.GLYPHS, *(text for text in formulas.RELATIONS + formulas.SIGNS)}
+    return [*_LATEX, *sorted(command for command in commands if command.startswith("\\"))]
+
+
+def common_words(chats: Iterable[Chat], limit: int) -> list[str]:
+    """The most frequent words of questions and answers that are no part of a name."""
+    names = {part for text in _name_lists() for part in text.split()}
+    counts: Counter[str] = Counter()
+    for chat in chats:
+        for turn in chat.turns:
+            # JSON and LaTeX have tokens of their own; their letters are to be read one by one.
+            answer = "" if turn.text.startswith("{") or "\\" in turn.text or chat.kind == "formula" else turn.text
+            for text in (turn.question, answer):
+                counts.update(_WORD.findall(text))
+    # The tail of the receipt's prompt says the same each time: one token instead of eighty.
+    return [prompts.RECEIPT[prompts.RECEIPT.index(" shop,") :], " a"] + [word for word, count in counts.most_common() if count >= 8 and word.strip() not in names][:limit]
+
+
+def _name_lists() -> tuple[str, ...]:
+    lists: list[str] = []
+    for known in (words.TRAINING, words.HELD_OUT):
+        lists += [*known.shop_first, *known.shop_second, *known.streets, *known.goods, *known.kinds]
+    return tuple(lists)
+
+
+def build(chats: Iterable[Chat], limit: int = 520) -> PreTrainedTokenizerFast:
+    """The tokenizer; `<|image|>` comes last, as in Llama 3.2, where the output layer does not have it."""
+    alphabet = sorted(ByteLevel.alphabet())
+    tokenizer = Tokenizer(BPE(vocab={character: number for number, character in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = ByteDecoder()
+    tokenizer.add_special_tokens([_special(text) for text in (BEGIN, START, END, TURN, PAD)])
+    plain = ["\n\n", *json_chunks(), *latex_chunks(), *common_words(chats, limit)]
+    tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in dict.fromkeys(plain)])
+    tokenizer.add_special_tokens([_special(IMAGE)])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=BEGIN, eos_token=TURN, pad_token=PAD, model_max_length=4096,
+        clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+    fast.chat_template = TEMPLATE
+    return fast
+
+
+def _special(text: str) -> AddedToken:
+    return AddedToken(text, normalized=False, special=True)

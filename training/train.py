@@ -1,0 +1,174 @@
+"""The training loop: resumable, bounded by time or steps, writing checkpoints and a usable model as it goes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from training import model as models
+from training import tokenizer as tokenizers
+from training.batches import Batch, Plan, stream
+from training.mixture import TRAINING, draw
+from training.plot import plot
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to train, for how long, and where to keep it."""
+
+    folder: Path
+    out: Path | None = None
+    minutes: float = 120.0
+    steps: int | None = None
+    rate: float = 1e-3
+    warmup: int = 150
+    save_every: float = 240.0
+    workers: int = 1
+    device: str = "cpu"
+    plan: Plan = Plan()
+    shape: models.Shape = models.Shape()
+
+
+@dataclass
+class Progress:
+    """Where the training stands; goes into the checkpoint."""
+
+    step: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    position: tuple[int, int] = (0, 0)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def make_tokenizer(seed: int, chats: int = 3000) -> PreTrainedTokenizerFast:
+    """The tokenizer that fits what is going to be said."""
+    import random
+
+    rng = random.Random(f"{seed}:words")
+    return tokenizers.build(draw(rng, TRAINING) for _ in range(chats))
+
+
+class Trainer:
+    """One run: the learner, its optimizer and its progress."""
+
+    def __init__(self, run: Run, tokenizer: PreTrainedTokenizerFast) -> None:
+        torch.manual_seed(run.plan.seed)
+        self.run, self.tokenizer = run, tokenizer
+        self.device = torch.device(run.device)
+        self.learner = models.Learner(models.build(tokenizer, run.shape), run.shape).to(self.device)
+        decayed = [weight for weight in self.learner.parameters() if weight.dim() > 1]
+        plain = [weight for weight in self.learner.parameters() if weight.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=run.rate, betas=(0.9, 0.98), fused=True)
+        self.progress = Progress()
+
+    def rate(self) -> float:
+        """Warm-up, then a cosine over the budget down to a twentieth."""
+        progress, run = self.progress, self.run
+        done = progress.step / run.steps if run.steps else progress.seconds / (run.minutes * 60)
+        cosine = 0.05 + 0.95 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+        return run.rate * cosine * min(1.0, (progress.step + 1) / run.warmup)
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One update; a batch that is not full counts for less."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        precise = self.device.type == "cpu"
+        with contextlib.nullcontext() if precise else torch.autocast(self.device.type, torch.bfloat16):
+            losses = self.learner(batch, self.device)
+        share = min(1.0, batch.size * max(1, 0 if batch.pixels is None else batch.pixels.shape[1]) / self.run.plan.batch)
+        (losses.total * share).backward()
+        torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.progress.step += 1
+        self.progress.samples += batch.size
+        return dict(losses.parts)
+
+    def finished(self) -> bool:
+        """Whether the budget is spent."""
+        if self.run.steps is not None:
+            return self.progress.step >= self.run.steps
+        return self.progress.seconds >= self.run.minutes * 60
+
+    def save(self) -> None:
+        """Write the checkpoint and the model, each in one move, and the plot."""
+        run = self.run
+        run.folder.mkdir(parents=True, exist_ok=True)
+        content: dict[str, Any] = {"learner": models.state(self.learner), "optimizer": self.optimizer.state_dict(),
+                                   "progress": vars(self.progress), "random": torch.get_rng_state()}  # fmt: skip
+        part = run.folder / "checkpoint.part"
+        torch.save(content, part)
+        os.replace(part, run.folder / "checkpoint.pt")
+        models.save(self.learner.model, self.tokenizer, run.plan.grid, run.folder / "model")
+        plot(self.progress.history, run.folder / "loss.png")
+
+    def load(self) -> bool:
+        """Go on from the checkpoint, if there is one."""
+        path = self.run.folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        content = torch.load(path, map_location=self.device, weights_only=True)
+        self.learner.load_state_dict(content["learner"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.progress = Progress(**{**content["progress"], "position": tuple(content["progress"]["position"])})
+        torch.set_rng_state(content["random"].cpu())
+        return True
+
+
+def train(run: Run, report: Report, resume: bool = False) -> Progress:
+    """Train until the budget is spent; returns where it ended."""
+    kept = run.folder / "model"
+    resume = resume and (run.folder / "checkpoint.pt").exists()
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(kept) if resume else make_tokenizer(run.plan.seed)
+    trainer = Trainer(run, tokenizer)
+    if resume and trainer.load():
+        report(f"resumed at step {trainer.progress.step}")
+    report(f"{sum(weight.numel() for weight in trainer.learner.model.parameters()):,} parameters, {len(tokenizer)} tokens")
+    _loop(trainer, report)
+    trainer.save()
+    (run.folder / "progress.json").write_text(json.dumps(vars(trainer.progress) | {"history": []}, default=str))
+    return trainer.progress
+
+
+def _loop(trainer: Trainer, report: Report) -> None:
+    progress, run = trainer.progress, trainer.run
+    began = saved = time.monotonic()
+    before, sums, count = progress.seconds, dict[str, float](), 0
+    for progress.position, batch in stream(run.plan, trainer.tokenizer, progress.position, run.workers):
+        if trainer.finished():
+            return
+        parts = trainer.step(batch)
+        count += 1
+        sums = {name: sums.get(name, 0.0) + value for name, value in parts.items()} | {
+            name: value for name, value in sums.items() if name not in parts
+        }
+        now = time.monotonic()
+        progress.seconds = before + now - began
+        if progress.step % 50 == 0:
+            means = {name: value / count for name, value in sums.items()}
+            progress.history.append({"step": progress.step, "samples": progress.samples, **means})
+            report(_line(progress, means, trainer.rate()))
+            sums, count = {}, 0
+        if now - saved > run.save_every:
+            trainer.save()
+            saved = time.monotonic()
+
+
+def _line(progress: Progress, means: dict[str, float], rate: float) -> str:
+    losses = " ".join(f"{name} {value:.3f}" for name, value in means.items())
+    speed = progress.samples / max(progress.seconds, 1e-9)
+    minutes = progress.seconds / 60
+    return f"{minutes:6.1f} min  step {progress.step:6d}  samples {progress.samples:7d}  {speed:5.1f}/s  rate {rate:.1e}  {losses}"

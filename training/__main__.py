@@ -16,17 +16,25 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training", description="Train Pocket from scratch on drawn data.")
     cuda = torch.cuda.is_available()
-    parser.add_argument("--minutes", type=float, default=20.0 if cuda else 120.0, help="the budget (default %(default)s)")
+    parser.add_argument(
+        "--minutes", type=float, default=20.0 if cuda else 120.0, help="the budget (default %(default)s)"
+    )
     parser.add_argument("--steps", type=int, help="a budget in steps instead")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --checkpoints")
     parser.add_argument("--checkpoints", type=Path, default=Path(".cache/pocket"), help="(default %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("assets/pocket"), help="where the model goes (default %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("assets/pocket"), help="where the model goes (default %(default)s)"
+    )
     parser.add_argument("--device", default="cuda" if cuda else "cpu", help="(default %(default)s)")
-    parser.add_argument("--workers", type=int, default=(os.cpu_count() or 2) if cuda else 1, help="processes that draw")
+    parser.add_argument(
+        "--workers", type=int, default=(os.cpu_count() or 2) if cuda else 1, help="processes that draw"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="CPU threads (default %(default)s)")
     parser.add_argument("--batch", type=int, default=128 if cuda else 16, help="(default %(default)s)")
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate (default %(default)s)")
-    parser.add_argument("--easy-blocks", type=int, default=8, help="blocks of 512 easy chats first (default %(default)s)")
+    parser.add_argument(
+        "--easy-blocks", type=int, default=8, help="blocks of 512 easy chats first (default %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(arguments)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ class Plan:
     batch: int = 16
     block: int = 512
     easy_blocks: int = 8
-    grid: Grid = Grid()
+    grid: Grid = field(default_factory=Grid)
     easy: Mixture = EASY
     full: Mixture = TRAINING
 
@@ -85,7 +85,9 @@ def draw_block(number: int, plan: Plan, encoder: Encoder) -> list[Batch]:
     return batches
 
 
-def _work(queue: multiprocessing.Queue[Batch], plan: Plan, tokenizer: PreTrainedTokenizerFast, first: int, step: int) -> None:
+def _work(
+    queue: multiprocessing.Queue[Batch], plan: Plan, tokenizer: PreTrainedTokenizerFast, first: int, step: int
+) -> None:
     torch.set_num_threads(1)
     encoder = Encoder(tokenizer, plan.grid)
     number = first
@@ -97,7 +99,9 @@ def _work(queue: multiprocessing.Queue[Batch], plan: Plan, tokenizer: PreTrained
         number += step
 
 
-def stream(plan: Plan, tokenizer: PreTrainedTokenizerFast, position: tuple[int, int], workers: int) -> Iterator[tuple[tuple[int, int], Batch]]:
+def stream(
+    plan: Plan, tokenizer: PreTrainedTokenizerFast, position: tuple[int, int], workers: int
+) -> Iterator[tuple[tuple[int, int], Batch]]:
     """Batches from a position (block, batch in it) on, each with the position after it; without an end."""
     context = multiprocessing.get_context("spawn")
     queues = [context.Queue(24) for _ in range(workers)]

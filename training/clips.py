@@ -85,10 +85,14 @@ def film(clip: Clip, count: int, side: int, frame_side: int) -> Clip:
     per = GRID * GRID
     drawings = []
     for number, sheet in enumerate(sheets):
-        marks = [mark for place in range(per) for mark in _marks(clip, times[number * per + place], place, side // GRID)]
+        marks = [
+            mark for place in range(per) for mark in _marks(clip, times[number * per + place], place, side // GRID)
+        ]
         drawings.append(Drawing(sheet, tuple(marks)))
     places = tuple(_place(event, times, per) for event in clip.events)
-    return Clip(clip.kind, clip.colour, clip.background, clip.start, clip.seconds, clip.events, tuple(drawings), places)
+    return Clip(
+        clip.kind, clip.colour, clip.background, clip.start, clip.seconds, clip.events, tuple(drawings), places
+    )
 
 
 def _place(event: Event, times: list[float], per: int) -> tuple[int, int]:
@@ -162,7 +166,9 @@ def ask(clip: Clip, rng: random.Random) -> Turn:
     kinds = {event.kind: event for event in clip.events}
     sheet, mark = clip.places[0]
     if rng.random() < 0.35:
-        question = "What color is it?" if rng.random() < 0.5 else "What moves?" if "moves" in kinds else "What is in it?"
+        question = (
+            "What color is it?" if rng.random() < 0.5 else "What moves?" if "moves" in kinds else "What is in it?"
+        )
         if question == "What color is it?":
             return Turn(question, say("It is", Piece(f" {clip.colour}", (mark + 1,), sheet), "."))
         return Turn(question, say("A", Piece(f" {clip.colour} {clip.kind}", (mark + 1,), sheet), "."))

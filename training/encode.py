@@ -110,14 +110,18 @@ class Encoder:
             if turn.drawings:
                 slots = turn.drawings
                 shown += slots
-            question = self._ids(self._message("user", IMAGE * len(turn.drawings) + turn.question) + self._head("assistant"))
+            question = self._ids(
+                self._message("user", IMAGE * len(turn.drawings) + turn.question) + self._head("assistant")
+            )
             answer, read_from = self._answer(turn.answer, chat.drawings, slots)
             first = (len(shown) - len(slots)) * self.keys_per_image
             ids += question + answer + [self.turn]
             learnt += [False] * len(question) + [True] * (len(answer) + 1)
             sources += [-1] * len(question) + [key + first if key >= 0 else -1 for key in read_from] + [-1]
         labels = np.where(np.array(learnt), np.array(ids), -100)
-        windows = tuple((start, len(ids) if end == -1 else end) for start, end in get_cross_attention_token_mask(ids, self.image))
+        windows = tuple(
+            (start, len(ids) if end == -1 else end) for start, end in get_cross_attention_token_mask(ids, self.image)
+        )
         pictures = {number: picture(chat.drawings[number], self.grid) for number in set(shown)}
         return Sample(np.array(ids), labels, np.array(sources), tuple(pictures[number] for number in shown), windows)
 
@@ -130,12 +134,20 @@ class Encoder:
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _answer(self, answer: Answer, drawings: tuple[Drawing, ...], slots: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    def _answer(
+        self, answer: Answer, drawings: tuple[Drawing, ...], slots: tuple[int, ...]
+    ) -> tuple[list[int], list[int]]:
         """Token ids and, for each, the key of the patch where its first marked character stands."""
         text = "".join(piece.text for piece in answer)
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        keys = [self._key(piece.drawing, piece.mark_of(at), drawings, slots) for piece in answer for at in range(len(piece.text))]
-        read_from = [next((key for key in keys[start:end] if key >= 0), -1) for start, end in encoded["offset_mapping"]]
+        keys = [
+            self._key(piece.drawing, piece.mark_of(at), drawings, slots)
+            for piece in answer
+            for at in range(len(piece.text))
+        ]
+        read_from = [
+            next((key for key in keys[start:end] if key >= 0), -1) for start, end in encoded["offset_mapping"]
+        ]
         return list(encoded["input_ids"]), read_from
 
     def _key(self, drawing: int, mark: int, drawings: tuple[Drawing, ...], slots: tuple[int, ...]) -> int:

@@ -1,4 +1,4 @@
-"""Draws the example media of the page: a scene, a receipt, a formula and a clip, from seeds that training never uses."""
+"""Draws the page's example media: a scene, a receipt, a formula and a clip, from seeds that training never uses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ def receipt(seed: str) -> Image.Image:
     while True:
         drawn = receipts.make(rng, receipts.Range(max_items=3))
         bought = drawn.purchase
-        if len(bought.items) >= 2 and bought.tax_amount and bought.payment and bought.time and drawn.drawing.image.width > 400:
+        if (
+            len(bought.items) >= 2
+            and bought.tax_amount
+            and bought.payment
+            and bought.time
+            and drawn.drawing.image.width > 400
+        ):
             return enlarge(drawn.drawing.image)
 
 
@@ -45,9 +51,10 @@ def formula(seed: str) -> Image.Image:
     """A formula from the generator, or for the seed "classic" one that everybody knows."""
     rng = random.Random(f"example:{seed}")
     if seed == "classic":
-        node = formulas.Group((Symbol("c"), Symbol("="), Root(formulas.Group((
-            Script(Symbol("a"), Symbol("2"), None), Symbol("+"), Script(Symbol("b"), Symbol("2"), None))))))  # fmt: skip
-        node = formulas.Group((*node.parts, Symbol("+"), Fraction(Symbol("\\pi"), Symbol("2"))))
+        squares = [Script(Symbol(letter), Symbol("2"), None) for letter in "ab"]
+        root = Root(formulas.Group((squares[0], Symbol("+"), squares[1])))
+        half = Fraction(Symbol("\\pi"), Symbol("2"))
+        node = formulas.Group((Symbol("c"), Symbol("="), root, Symbol("+"), half))
         return enlarge(typeset.typeset(node, rng, ("DejaVuSerif-Italic",)).drawing.image)
     return enlarge(formula_chat.make(rng, mixture.TRAINING.formula).drawing.image)
 

@@ -10,9 +10,17 @@ from PIL import ImageFont
 FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "/Library/Fonts")
 
 TRAINING = (
-    "DejaVuSans", "DejaVuSans-Bold", "DejaVuSansCondensed", "DejaVuSansCondensed-Bold", "DejaVuSansMono",
-    "DejaVuSerif", "DejaVuSerifCondensed",
-    "LiberationSans-Regular", "LiberationSans-Bold", "LiberationMono-Regular", "LiberationMono-Bold",
+    "DejaVuSans",
+    "DejaVuSans-Bold",
+    "DejaVuSansCondensed",
+    "DejaVuSansCondensed-Bold",
+    "DejaVuSansMono",
+    "DejaVuSerif",
+    "DejaVuSerifCondensed",
+    "LiberationSans-Regular",
+    "LiberationSans-Bold",
+    "LiberationMono-Regular",
+    "LiberationMono-Bold",
     "LiberationSerif-Regular",
 )
 HELD_OUT = ("NotoSans-Regular", "NotoSerif-Regular", "DejaVuSansMono-Bold")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from training import fonts, formulas, prompts
 from training.formulas import Big, Fraction, Root, parts_of
@@ -15,7 +15,7 @@ from training.values import Turn, say
 class Range:
     """How wide the domain is."""
 
-    formulas: formulas.Range = formulas.Range()
+    formulas: formulas.Range = field(default_factory=formulas.Range)
     fonts: tuple[str, ...] = fonts.MATHS
     max_symbols: int = 22
 

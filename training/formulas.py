@@ -140,7 +140,9 @@ def _big(rng: random.Random, domain: Range) -> Node:
     simple: Node = letter(rng, domain)
     if rng.random() < 0.5:
         index = Symbol(rng.choice(INDICES[:3]))
-        body = rng.choice((Script(simple, None, index), Script(simple, index, None), Script(index, Symbol("2"), None)))
+        body: Node = rng.choice(
+            (Script(simple, None, index), Script(simple, index, None), Script(index, Symbol("2"), None))
+        )
         low = _joined(index, Symbol("="), Symbol(rng.choice("01")))
         return _joined(Big("\\sum", low, Symbol(rng.choice(("n", "N", "m", "\\infty")))), body)
     variable = Symbol(rng.choice("xtyu"))

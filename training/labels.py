@@ -5,8 +5,16 @@ from __future__ import annotations
 import string
 
 GREEK = {
-    "\\alpha": "α", "\\beta": "β", "\\gamma": "γ", "\\delta": "δ", "\\theta": "θ",
-    "\\lambda": "λ", "\\mu": "μ", "\\pi": "π", "\\sigma": "σ", "\\omega": "ω",
+    "\\alpha": "α",
+    "\\beta": "β",
+    "\\gamma": "γ",
+    "\\delta": "δ",
+    "\\theta": "θ",
+    "\\lambda": "λ",
+    "\\mu": "μ",
+    "\\pi": "π",
+    "\\sigma": "σ",
+    "\\omega": "ω",
 }
 """LaTeX command -> the letter that is drawn."""
 
@@ -26,11 +34,33 @@ MAX_ITEMS = 8
 
 ROLES: tuple[str, ...] = (
     "",
-    "label", "shop", "address", "date", "time", "currency",
+    "label",
+    "shop",
+    "address",
+    "date",
+    "time",
+    "currency",
     *(f"item{number}.{part}" for number in range(MAX_ITEMS) for part in ("name", "quantity", "unit", "amount")),
-    "subtotal", "discount", "tax.name", "tax.rate", "tax.amount", "total", "payment",
-    "base", "sup", "sub", "num", "den", "root", "low", "high",
-    "circle", "square", "triangle", "star", "diamond",
+    "subtotal",
+    "discount",
+    "tax.name",
+    "tax.rate",
+    "tax.amount",
+    "total",
+    "payment",
+    "base",
+    "sup",
+    "sub",
+    "num",
+    "den",
+    "root",
+    "low",
+    "high",
+    "circle",
+    "square",
+    "triangle",
+    "star",
+    "diamond",
     "clock",
 )
 

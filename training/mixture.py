@@ -14,13 +14,20 @@ class Mixture:
     """How much of each kind, and how wide each kind's domain is."""
 
     weights: dict[str, float] = field(
-        default_factory=lambda: {"receipt": 0.44, "scene": 0.22, "formula": 0.20, "clip": 0.07, "pair": 0.05, "text": 0.02}
+        default_factory=lambda: {
+            "receipt": 0.44,
+            "scene": 0.22,
+            "formula": 0.20,
+            "clip": 0.07,
+            "pair": 0.05,
+            "text": 0.02,
+        }
     )
-    receipt: receipts.Range = receipts.Range()
-    scene: scenes.Range = scenes.Range()
-    formula: formula_chat.Range = formula_chat.Range()
-    clip: clips.Range = clips.Range()
-    wear: paper.Wear = paper.Wear()
+    receipt: receipts.Range = field(default_factory=receipts.Range)
+    scene: scenes.Range = field(default_factory=scenes.Range)
+    formula: formula_chat.Range = field(default_factory=formula_chat.Range)
+    clip: clips.Range = field(default_factory=clips.Range)
+    wear: paper.Wear = field(default_factory=paper.Wear)
     questions: int = 4
     systems: tuple[str, ...] = ("You are a helpful assistant.", "Answer briefly.", "You are Pocket.")
 

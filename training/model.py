@@ -1,13 +1,13 @@
 """Pocket's shape, its processor, and the losses it is trained with.
 
-Beside the next token, two dense losses make it learn fast: every patch of the vision output tells what stands there, and
-some cross-attention heads are told which patch the next character is read from. Both are dropped after training.
+Beside the next token, two dense losses make it learn fast: every patch of the vision output tells what stands there,
+and some cross-attention heads are told which patch the next character is read from. Both are dropped after training.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from transformers import (
 from training.batches import Batch, tensors
 from training.encode import SLOTS, Grid
 from training.labels import CHARACTERS, MAX_INDEX, ROLES
-from training.tokenizer import IMAGE, PAD, TEMPLATE, TURN
+from training.tokenizer import IMAGE, TEMPLATE, TURN
 
 GUIDED_HEADS = 2
 """In each cross-attention layer, so many heads are told where to look."""
@@ -36,7 +36,7 @@ GUIDED_HEADS = 2
 class Shape:
     """The sizes of the model."""
 
-    grid: Grid = Grid()
+    grid: Grid = field(default_factory=Grid)
     vision_width: int = 192
     vision_layers: int = 4
     vision_global_layers: int = 1
@@ -54,7 +54,8 @@ def config(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaConfig:
         "hidden_size": shape.vision_width, "intermediate_size": shape.vision_width * 4,
         "num_hidden_layers": shape.vision_layers, "num_global_layers": shape.vision_global_layers,
         "attention_heads": shape.heads, "image_size": shape.grid.tile, "patch_size": shape.grid.patch,
-        "max_num_tiles": 1, "supported_aspect_ratios": [[1, 1]], "intermediate_layers_indices": list(shape.vision_kept),
+        "max_num_tiles": 1, "supported_aspect_ratios": [[1, 1]],
+        "intermediate_layers_indices": list(shape.vision_kept),
         "vision_output_dim": shape.vision_width * (1 + len(shape.vision_kept)),
     }  # fmt: skip
     text = {
@@ -124,7 +125,9 @@ class Learner(nn.Module):
 
     def _listen(self) -> None:
         """Keep the vision output and the cross-attention weights of a forward pass."""
-        self.model.model.vision_model.register_forward_hook(lambda _, __, output: self._seen.append(output.last_hidden_state))
+        self.model.model.vision_model.register_forward_hook(
+            lambda _, __, output: self._seen.append(output.last_hidden_state)
+        )
         for layer in self.shape.cross_layers:
             attention = self.model.model.language_model.layers[layer].cross_attn
             attention.config = copy.deepcopy(attention.config)

@@ -8,7 +8,11 @@ CAPTION, DETAILED, ALT = caption.ONE_LINE, caption.DETAILED, caption.ALT_TEXT
 RECEIPT, LATEX, VIDEO = receipt.PROMPT, latex.PROMPT, describe_video.PROMPT
 
 CAPTION_OTHER = ("What is in this image?", "Describe this image.", "What do you see?", "What is this?")
-RECEIPT_OTHER = ("Read this receipt.", "Read this receipt as JSON.", "What does the receipt say?",
-                 "Read this receipt and answer with JSON only.")
+RECEIPT_OTHER = (
+    "Read this receipt.",
+    "Read this receipt as JSON.",
+    "What does the receipt say?",
+    "Read this receipt and answer with JSON only.",
+)
 LATEX_OTHER = ("Write this formula as LaTeX.", "What is this formula?", "LaTeX?")
 VIDEO_OTHER = ("What happens in this video?", "Describe this video.")

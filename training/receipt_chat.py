@@ -110,7 +110,9 @@ def _price(receipt: Receipt, rng: random.Random) -> Turn:
     number = rng.randrange(len(receipt.purchase.items))
     item = receipt.purchase.items[number]
     question = rng.choice(("How much was the {}?", "What did the {} cost?", "How much is the {}?"))
-    return Turn(question.format(item.name), say("It was ") + _sum(receipt, f"item{number}.amount", item.amount) + say("."))
+    return Turn(
+        question.format(item.name), say("It was ") + _sum(receipt, f"item{number}.amount", item.amount) + say(".")
+    )
 
 
 def _shop(receipt: Receipt, rng: random.Random) -> Turn:

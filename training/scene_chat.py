@@ -58,7 +58,9 @@ def _count(scene: Scene, rng: random.Random) -> Turn:
 
 
 def _background(scene: Scene, rng: random.Random) -> Turn:
-    question = rng.choice(("What color is the background?", "What is the background?", "What colour is the background?"))
+    question = rng.choice(
+        ("What color is the background?", "What is the background?", "What colour is the background?")
+    )
     return Turn(question, say(f"The background is {scene.background}."))
 
 
@@ -97,7 +99,9 @@ def _where(scene: Scene, rng: random.Random) -> Turn | None:
     shape = rng.choice(scene.shapes)
     if _only(scene, kind=shape.kind, colour=shape.colour) is None:
         return None
-    name = f"{shape.colour} {shape.kind}" if _only(scene, kind=shape.kind) is None or rng.random() < 0.5 else shape.kind
+    name = (
+        f"{shape.colour} {shape.kind}" if _only(scene, kind=shape.kind) is None or rng.random() < 0.5 else shape.kind
+    )
     return Turn(f"Where is the {name}?", say(f"The {name} is", _piece(scene, shape, f" {PLACES[shape.place]}"), "."))
 
 

@@ -124,7 +124,9 @@ def cover(shape: Shape, x: float, y: float, radius: float) -> list[Mark]:
     marks = [Mark(x, y, "", shape.kind, index)]
     for step in range(8):
         angle = step * math.pi / 4
-        marks.append(Mark(x + 0.55 * radius * math.cos(angle), y + 0.55 * radius * math.sin(angle), "", shape.kind, index))
+        marks.append(
+            Mark(x + 0.55 * radius * math.cos(angle), y + 0.55 * radius * math.sin(angle), "", shape.kind, index)
+        )
     return marks
 
 

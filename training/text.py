@@ -11,13 +11,17 @@ WHO = (
     " receipts and formulas, and answer questions about them. For anything else choose a bigger model."
 )
 HELLO = "Hello! I am Pocket, a very small model. Show me a simple scene, a receipt or a formula."
-CANNOT = "I can't do that. I am a very small model and only read simple scenes, receipts and formulas. Choose a bigger model."
+CANNOT = (
+    "I can't do that. I am a very small model and only read simple scenes, receipts and formulas."
+    " Choose a bigger model."
+)
 THANKS = "You are welcome."
 BYE = "Goodbye!"
 NO_IMAGE = "I see no image. Please add one."
 
 ASKED: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (HELLO, ("Hello", "Hello!", "Hi", "hi", "hello", "Hey", "Good morning", "Good evening", "Hi there", "Hello there!")),
+    (HELLO, ("Hello", "Hello!", "Hi", "hi", "hello", "Hey", "Good morning", "Good evening", "Hi there",
+             "Hello there!")),
     (WHO, ("Who are you?", "What are you?", "What can you do?", "who are you", "what can you do", "Help", "help",
            "What is Pocket?", "What is this?", "Which model are you?", "Tell me about yourself.", "Are you a person?",
            "What is Glimpse?", "How do you work?", "What are your limits?", "What can I ask?", "Who made you?")),

@@ -1,7 +1,7 @@
 """Pocket's tokenizer: bytes, and whole words and phrases of its own answers.
 
-A byte-level BPE without merges, so that names and numbers are read character by character, one token each; the words of
-captions, LaTeX commands and the fixed parts of the receipt's JSON are tokens of their own, which keeps answers short.
+A byte-level BPE without merges, so that names and numbers are read character by character, one token each; the words
+of captions, LaTeX commands and the fixed parts of the receipt's JSON are tokens of their own, which keeps answers short.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from training import formulas, prompts, typeset, words
 from training.values import Chat
 
 BEGIN, START, END, TURN, PAD, IMAGE = (
-    "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|finetune_right_pad_id|>", "<|image|>",
+    "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>",
+    "<|finetune_right_pad_id|>", "<|image|>",
 )  # fmt: skip
 
 TEMPLATE = (
@@ -46,7 +47,8 @@ _WORD = re.compile(r" ?[A-Za-z]{2,}")
 def json_chunks() -> list[str]:
     """The fixed parts of a receipt's JSON."""
     chunks = ['{"shop":', '{"shop":"', "null", ',"items":[{"name":"', '","items":[{"name":"', '},{"name":"',
-              '],"total":', '}],"subtotal":', ',"taxes":[{"name":"', ',"taxes":[', '}],"total":', '"}', "}"]  # fmt: skip
+              '],"total":', '}],"subtotal":', ',"taxes":[{"name":"', ',"taxes":[', '}],"total":', '"}',
+              "}"]  # fmt: skip
     for key in _KEYS:
         chunks += [f',"{key}":', f'","{key}":', f',"{key}":"', f'","{key}":"']
     return chunks
@@ -69,7 +71,9 @@ def common_words(chats: Iterable[Chat], limit: int) -> list[str]:
             for text in (turn.question, answer):
                 counts.update(_WORD.findall(text))
     # The tail of the receipt's prompt says the same each time: one token instead of eighty.
-    return [prompts.RECEIPT[prompts.RECEIPT.index(" shop,") :], " a"] + [word for word, count in counts.most_common() if count >= 8 and word.strip() not in names][:limit]
+    tail = prompts.RECEIPT[prompts.RECEIPT.index(" shop,") :]
+    common = [word for word, count in counts.most_common() if count >= 8 and word.strip() not in names]
+    return [tail, " a", *common[:limit]]
 
 
 def _name_lists() -> tuple[str, ...]:

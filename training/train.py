@@ -37,8 +37,8 @@ class Run:
     save_every: float = 240.0
     workers: int = 1
     device: str = "cpu"
-    plan: Plan = Plan()
-    shape: models.Shape = models.Shape()
+    plan: Plan = field(default_factory=Plan)
+    shape: models.Shape = field(default_factory=models.Shape)
 
 
 @dataclass
@@ -88,7 +88,9 @@ class Trainer:
         precise = self.device.type == "cpu"
         with contextlib.nullcontext() if precise else torch.autocast(self.device.type, torch.bfloat16):
             losses = self.learner(batch, self.device)
-        share = min(1.0, batch.size * max(1, 0 if batch.pixels is None else batch.pixels.shape[1]) / self.run.plan.batch)
+        share = min(
+            1.0, batch.size * max(1, 0 if batch.pixels is None else batch.pixels.shape[1]) / self.run.plan.batch
+        )
         (losses.total * share).backward()
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
         self.optimizer.step()
@@ -136,7 +138,9 @@ def train(run: Run, report: Report, resume: bool = False) -> Progress:
     trainer = Trainer(run, tokenizer)
     if resume and trainer.load():
         report(f"resumed at step {trainer.progress.step}")
-    report(f"{sum(weight.numel() for weight in trainer.learner.model.parameters()):,} parameters, {len(tokenizer)} tokens")
+    report(
+        f"{sum(weight.numel() for weight in trainer.learner.model.parameters()):,} parameters, {len(tokenizer)} tokens"
+    )
     _loop(trainer, report)
     trainer.save()
     (run.folder / "progress.json").write_text(json.dumps(vars(trainer.progress) | {"history": []}, default=str))
@@ -147,10 +151,11 @@ def _loop(trainer: Trainer, report: Report) -> None:
     progress, run = trainer.progress, trainer.run
     began = saved = time.monotonic()
     before, sums, count = progress.seconds, dict[str, float](), 0
-    for progress.position, batch in stream(run.plan, trainer.tokenizer, progress.position, run.workers):
+    for position, batch in stream(run.plan, trainer.tokenizer, progress.position, run.workers):
         if trainer.finished():
             return
         parts = trainer.step(batch)
+        progress.position = position
         count += 1
         sums = {name: sums.get(name, 0.0) + value for name, value in parts.items()} | {
             name: value for name, value in sums.items() if name not in parts
@@ -171,4 +176,5 @@ def _line(progress: Progress, means: dict[str, float], rate: float) -> str:
     losses = " ".join(f"{name} {value:.3f}" for name, value in means.items())
     speed = progress.samples / max(progress.seconds, 1e-9)
     minutes = progress.seconds / 60
-    return f"{minutes:6.1f} min  step {progress.step:6d}  samples {progress.samples:7d}  {speed:5.1f}/s  rate {rate:.1e}  {losses}"
+    done = f"{minutes:6.1f} min  step {progress.step:6d}  samples {progress.samples:7d}"
+    return f"{done}  {speed:5.1f}/s  rate {rate:.1e}  {losses}"

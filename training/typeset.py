@@ -77,7 +77,8 @@ class Setter:
                 return self._big(latex, low, high, size, role)
 
     def _row(self, boxes: list[Box]) -> Box:
-        x, glyphs = 0.0, []
+        x = 0.0
+        glyphs: list[Glyph] = []
         for box in boxes:
             glyphs += box.moved(x, 0.0)
             x += box.width

@@ -1,0 +1,113 @@
+"""How answers are scored: fields of a receipt, a formula after normalisation, facts of a caption, exact follow-ups."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from training import prompts
+from training.values import Chat
+
+_CAPTIONS = (prompts.CAPTION, prompts.DETAILED, prompts.ALT, *prompts.CAPTION_OTHER)
+_VIDEO = (prompts.VIDEO, *prompts.VIDEO_OTHER)
+_FACT = re.compile(r"\b(?:small|medium|large) \w+ \w+(?: is [a-z ]+)?")
+
+
+@dataclass
+class Tally:
+    """Right and asked, by measure."""
+
+    right: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, measure: str, right: float, of: int = 1) -> None:
+        """Count `right` out of `of`."""
+        self.right[measure] += right
+        self.asked[measure] += of
+
+    def table(self) -> dict[str, dict[str, float]]:
+        """Share and number asked of each measure."""
+        return {
+            name: {"score": round(self.right[name] / count, 4), "asked": count}
+            for name, count in sorted(self.asked.items())
+        }
+
+
+def fields(text: str) -> dict[str, Any] | None:
+    """A receipt's fields by path, or None where the text is not JSON."""
+    try:
+        flat: dict[str, Any] = {}
+        _flatten(json.loads(text), "", flat)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return flat
+
+
+def _flatten(value: Any, path: str, into: dict[str, Any]) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _flatten(inner, f"{path}.{key}", into)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _flatten(inner, f"{path}[{number}]", into)
+    else:
+        into[path] = value
+
+
+def latex(text: str) -> str:
+    """A formula without what does not change its look: spaces and braces about single characters."""
+    text = re.sub(r"\s+", " ", text.strip().strip("$")).strip()
+    text = re.sub(r"(\\[A-Za-z]+) (?![A-Za-z])", r"\1", text)
+    return re.sub(r"\{(\w)\}", r"\1", re.sub(r"(?<!\\)(?<![A-Za-z]) | (?![A-Za-z])", "", text))
+
+
+def facts(text: str) -> list[str]:
+    """The shapes of a caption, with their places where it says them, and the background."""
+    background = re.findall(r"(?:on a |on )((?:light )?\w+)(?: background|:)", text)
+    return [*_FACT.findall(text), *(f"on {colour}" for colour in background)]
+
+
+def score(chat: Chat, answers: list[str], tally: Tally) -> None:
+    """Count every answer of a chat."""
+    for number, (turn, answer) in enumerate(zip(chat.turns, answers, strict=True)):
+        wanted = turn.text
+        prefix = "two images: " if chat.kind == "pair" else ""
+        if wanted.startswith("{"):
+            _receipt(wanted, answer, prefix, tally)
+        elif turn.question in (prompts.LATEX, *prompts.LATEX_OTHER):
+            tally.add(f"{prefix}formula exact", latex(answer) == latex(wanted))
+        elif turn.question in _VIDEO:
+            _clip(wanted, answer, tally)
+        elif chat.kind == "scene" and turn.question in _CAPTIONS:
+            _scene(wanted, answer, tally)
+        else:
+            where = "first question" if number == 0 else "follow-up"
+            kind = "talk without image" if chat.kind == "text" else f"{prefix}{chat.kind} {where}"
+            tally.add(kind if chat.kind != "pair" else "two images: other", answer.strip() == wanted.strip())
+
+
+def _receipt(wanted: str, answer: str, prefix: str, tally: Tally) -> None:
+    truth, given = fields(wanted) or {}, fields(answer)
+    tally.add(f"{prefix}receipt valid JSON", given is not None)
+    tally.add(f"{prefix}receipt exact", given == truth)
+    got = given or {}
+    tally.add(
+        f"{prefix}receipt fields", sum(path in got and got[path] == value for path, value in truth.items()), len(truth)
+    )
+
+
+def _scene(wanted: str, answer: str, tally: Tally) -> None:
+    truth, given = facts(wanted), facts(answer)
+    tally.add("scene caption exact", answer.strip() == wanted.strip())
+    tally.add("scene facts", sum(fact in given for fact in truth), len(truth))
+
+
+def _clip(wanted: str, answer: str, tally: Tally) -> None:
+    def events(text: str) -> list[str]:
+        return [part.strip() for part in re.split(r"\[\d+:\d+\]", text) if part.strip()]
+
+    tally.add("clip exact with times", answer.strip() == wanted.strip())
+    tally.add("clip events, times aside", events(answer) == events(wanted))

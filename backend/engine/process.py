@@ -1,0 +1,266 @@
+"""The engine in a supervised child process, behind the same verb; the page's process never imports torch.
+
+One thread lives with the child: it starts it, reads its pipe, and when it dies fails what was running and starts the
+next, with growing pauses. It does not know which engine runs in the child, nor what a model is.
+"""
+
+import asyncio
+import itertools
+import logging
+import pickle
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.engine.child import Child
+from backend.engine.pipe import Ask, Cancel, Close, Failed, Start, Status, ToChild, Told, ToPage
+from backend.engine.spec import EngineSpec
+from backend.errors import EngineUnavailable, GlimpseError
+from backend.types import EngineStatus, Finished, GenerationRequest, Progress, StreamEvent
+
+STARTING = "starting the engine"
+RESTARTING = "The engine stopped unexpectedly and is starting again"
+CLOSED = "The engine is shut down; start Glimpse again."
+CLOSE_GRACE = 10.0  # seconds for the engine to close when asked
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How a dead engine is started again.
+
+    The pause is `first` seconds and doubles up to `longest`; `tries` deaths in a row before the model was ready end
+    it. An engine that answered, or was ready for `steady` seconds, begins anew.
+    """
+
+    first: float = 0.5
+    longest: float = 30.0
+    tries: int = 5
+    steady: float = 30.0
+
+    def pause(self, deaths: int) -> float:
+        """Seconds to wait after that many deaths in a row."""
+        return min(self.first * 2.0 ** min(deaths - 1, 32), self.longest)
+
+
+class ProcessEngine:
+    """Fulfils `Engine` by way of a child process. `start` or the first request starts it; `close` ends it.
+
+    Streams may be opened from any event loop.
+    """
+
+    def __init__(self, spec: EngineSpec, store_root: Path, *, backoff: Backoff | None = None) -> None:
+        self._spec = spec
+        self._store_root = store_root
+        self._backoff = backoff or Backoff()
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._streams: dict[int, _Stream] = {}
+        self._child: Child | None = None
+        self._supervisor: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._status = EngineStatus("loading", STARTING)
+        self._over: str | None = None  # why no child will be started any more
+
+    def start(self) -> None:
+        """Start the child and return at once; a second call does nothing."""
+        with self._lock:
+            if self._supervisor is None and not self._closing.is_set():
+                self._supervisor = threading.Thread(target=self._supervise, name="engine supervisor", daemon=True)
+                self._supervisor.start()
+
+    @property
+    def status(self) -> EngineStatus:
+        """Where the engine in the child stands; `loading` while a child is started again."""
+        return self._status
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's, while there is one."""
+        child = self._child
+        return child.process.pid if child else None
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of one answer; see `Engine.stream`.
+
+        Raises:
+            EngineUnavailable: the child died, could not be kept alive, or the engine is closed.
+        """
+        self.start()
+        number, stream = self._open(request)
+        try:
+            if self._status.state == "loading":
+                yield Progress(STARTING)
+            while True:
+                for event in await stream.receive():
+                    yield event
+                    if isinstance(event, Finished):
+                        return
+        finally:
+            self._leave(number)
+
+    async def close(self) -> None:
+        """End the streams and the child: ask, wait 10 s, terminate, kill. Safe to call twice."""
+        self._closing.set()
+        self._finish(EngineStatus("closed"), CLOSED)
+        if self._supervisor:
+            await asyncio.to_thread(self._end, self._supervisor)
+
+    def _end(self, supervisor: threading.Thread) -> None:
+        while supervisor.is_alive():
+            if child := self._child:
+                child.send(Close())
+                child.end(CLOSE_GRACE)
+            supervisor.join(0.1)
+
+    def _open(self, request: GenerationRequest) -> "tuple[int, _Stream]":
+        with self._lock:
+            if self._over:
+                raise EngineUnavailable(self._over)
+            number, stream = next(self._numbers), _Stream(request)
+            self._streams[number] = stream
+            if self._child:
+                stream.ask(number, self._child)
+            return number, stream
+
+    def _leave(self, number: int) -> None:
+        """Cancel what nobody reads; a stream that ended is not there any more."""
+        with self._lock:
+            stream = self._streams.pop(number, None)
+            if stream and stream.child:
+                stream.child.send(Cancel(number))
+
+    def _supervise(self) -> None:
+        final = EngineStatus("failed", "The engine cannot be started; the log says why.")
+        try:
+            final = self._keep_alive()
+        except Exception:
+            _log.exception("The engine's supervisor failed.")
+        finally:
+            self._finish(final, final.detail)
+
+    def _keep_alive(self) -> EngineStatus:
+        """Run one child after the other until the engine is closed or there is no use in going on."""
+        deaths = 0
+        while True:
+            life = self._live()
+            if self._closing.is_set():
+                return EngineStatus("closed")
+            deaths = 1 if life.useful else deaths + 1
+            if deaths >= self._backoff.tries and not life.ready:
+                detail = f"The engine {life.end} {deaths} times in a row while it started; the log says more."
+                _log.error(detail)
+                return EngineStatus("failed", detail)
+            pause = self._backoff.pause(deaths)
+            _log.error("The engine %s; starting it again in %.1f s.", life.end, pause)
+            self._status = EngineStatus("loading", f"{RESTARTING}.")
+            self._fail(EngineUnavailable(f"{RESTARTING}; press Retry."), begun=True)
+            self._closing.wait(pause)
+
+    def _live(self) -> "_Life":
+        """Start a child and pass on what it says until it is gone."""
+        start = Start(self._spec, str(self._store_root), logging.getLogger().getEffectiveLevel())
+        life = _Life()
+        try:
+            child = Child(start)
+        except OSError as error:
+            life.end = f"could not be started ({error.strerror})"
+            return life
+        self._attach(child)
+        try:
+            for message in child.messages():
+                self._take(message, life)
+        except pickle.UnpicklingError:
+            _log.exception("The engine sent what may not cross the pipe.")
+        finally:
+            self._attach(None)
+            life.end = child.bury()
+        life.useful |= life.ready_at is not None and time.monotonic() - life.ready_at >= self._backoff.steady
+        return life
+
+    def _attach(self, child: Child | None) -> None:
+        """Make `child` the one that answers, beginning with the requests that waited for it."""
+        with self._lock:
+            self._child = child
+            for number, stream in self._streams.items():
+                if child and not stream.child:
+                    stream.ask(number, child)
+
+    def _take(self, message: ToPage | ToChild, life: "_Life") -> None:
+        match message:
+            case Told(number, events):
+                ended = isinstance(events[-1], Finished)
+                life.useful |= ended
+                self._deliver(number, events, ended)
+            case Failed(number, error):
+                self._deliver(number, error, True)
+            case Status(status):
+                if status.state == "ready" and life.ready_at is None:
+                    life.ready_at = time.monotonic()
+                with self._lock:
+                    self._status = self._status if self._over else status
+
+    def _deliver(self, number: int, item: "_Item", ended: bool) -> None:
+        with self._lock:
+            stream = self._streams.pop(number, None) if ended else self._streams.get(number)
+        if stream:
+            stream.put(item)
+
+    def _fail(self, error: GlimpseError, *, begun: bool) -> None:
+        """End with `error` the streams that a child had begun, or else all of them."""
+        with self._lock:
+            numbers = [number for number, stream in self._streams.items() if stream.child or not begun]
+            streams = [self._streams.pop(number) for number in numbers]
+        for stream in streams:
+            stream.put(error)
+
+    def _finish(self, status: EngineStatus, sentence: str) -> None:
+        """No child will answer any more."""
+        with self._lock:
+            if not self._over:
+                self._status, self._over = status, sentence
+        self._fail(EngineUnavailable(self._over), begun=False)
+
+
+_Item = tuple[StreamEvent, ...] | GlimpseError
+
+
+class _Stream:
+    """One request on its way: its events cross here from the supervisor's thread to the reader's event loop."""
+
+    def __init__(self, request: GenerationRequest) -> None:
+        self.child: Child | None = None
+        self._request = request
+        self._loop = asyncio.get_running_loop()
+        self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
+
+    def ask(self, number: int, child: Child) -> None:
+        self.child = child
+        child.send(Ask(number, self._request))
+
+    def put(self, item: _Item) -> None:
+        with suppress(RuntimeError):  # the reader's loop is closed: nobody reads
+            self._loop.call_soon_threadsafe(self._inbox.put_nowait, item)
+
+    async def receive(self) -> tuple[StreamEvent, ...]:
+        item = await self._inbox.get()
+        if isinstance(item, GlimpseError):
+            raise item
+        return item
+
+
+@dataclass(slots=True)
+class _Life:
+    """What is known of one child: when it was ready, whether it was of use, and how it ended ("was killed ...")."""
+
+    ready_at: float | None = None
+    useful: bool = False
+    end: str = ""
+
+    @property
+    def ready(self) -> bool:
+        return self.ready_at is not None

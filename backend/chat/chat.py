@@ -1,0 +1,295 @@
+"""The verbs of a conversation: submit, retry, edit, undo, stop, delete. The page and the command line use the same.
+
+What the model reads comes from the history, never from what a browser posts. Knows no page and no model.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.chat.intake import Intake
+from backend.chat.reply import Reply
+from backend.chat.run import WAITING, Emit, Lanes, Work, follow
+from backend.chat.transcript import check_media, check_words, media_in, title_of, transcript, user_message
+from backend.engine.engine import Engine
+from backend.errors import GlimpseError, InputError, ModelFailed, StorageError
+from backend.history import History, Turn
+from backend.tasks.registry import find_task
+from backend.tasks.task import Task
+from backend.types import Finished, GenerationRequest, MediaPart, Message, SamplingParams, StreamEvent, TextDelta
+
+if TYPE_CHECKING:
+    from backend.media.store import MediaStore
+
+log = logging.getLogger(__name__)
+
+UNEXPECTED = "Something went wrong while this was answered; press Retry, and look into the log if it happens again."
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a person set beside a message: None leaves task or sampling as the turn had them."""
+
+    conversation_id: str
+    owner: str
+    task: str | None
+    sampling: SamplingParams | None
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A turn about to be answered: what is asked, after which turns and in place of which."""
+
+    wish: _Wish
+    user: Message
+    task: Task
+    sampling: SamplingParams
+    before: tuple[Turn, ...]
+    replaced: tuple[Turn, ...] = ()
+
+    @property
+    def request(self) -> GenerationRequest:
+        """What the engine is asked."""
+        messages = transcript(self.before, self.user, self.task, self.wish.system)
+        return GenerationRequest(self.wish.conversation_id, messages, self.sampling, self.task.name)
+
+
+class Chat:
+    """Conversations with an engine. Used from one event loop.
+
+    Every stream ends in `Finished` or raises a GlimpseError; closing it stops the answer and keeps it as far as it
+    came. The runs of one conversation never overlap: `submit` waits for those before, every other verb stops them.
+    `keep_every` is how often a growing answer is written to the history, in seconds.
+
+    Raises:
+        UnknownConversation: from every verb, where the conversation is not there or another owner's.
+    """
+
+    def __init__(
+        self, engine: Engine, history: History, store: "MediaStore", *, max_files: int = 10, keep_every: float = 1.0
+    ) -> None:
+        self._engine = engine
+        self._history = history
+        self._store = store
+        self._intake = Intake(store, history.media_ids)
+        self._lanes = Lanes()
+        self._max_files = max_files
+        self._keep_every = keep_every
+
+    def submit(
+        self,
+        conversation_id: str,
+        text: str,
+        files: Sequence[Path] = (),
+        *,
+        task: str = "chat",
+        sampling: SamplingParams | None = None,
+        system: str = "",
+        video_frames: int = 64,
+        owner: str = "",
+    ) -> AsyncGenerator[StreamEvent]:
+        """Answer a new message. Where it says nothing or a file cannot be read, no turn is added.
+
+        Raises:
+            GlimpseError: with a sentence for the person; what the engine raised is kept with the turn.
+        """
+        wish = _Wish(conversation_id, owner, task, sampling, system)
+
+        async def work(emit: Emit) -> None:
+            seen = media_in(self._history.turns(conversation_id, owner))
+            self._check_count(files)
+            check_words(text, len(files), seen, find_task(task))
+            if self._lanes.busy(conversation_id):
+                emit(WAITING)
+            async with self._run(conversation_id, stop_others=False):
+                async with self._intake.open():
+                    media = await self._intake.read(files, video_frames, emit)
+                    draft = self._draft(wish, text, media, self._history.turns(conversation_id, owner))
+                    reply = self._begin(draft)
+                await self._answer(draft, reply, emit)
+
+        return _stream(work)
+
+    def retry(
+        self,
+        conversation_id: str,
+        *,
+        task: str | None = None,
+        sampling: SamplingParams | None = None,
+        system: str = "",
+        owner: str = "",
+    ) -> AsyncGenerator[StreamEvent]:
+        """Answer the last message again, with its files. Without `task` or `sampling`, those of the turn are taken.
+
+        The old answer stays until the new one's first word, so that a retry that comes to nothing loses nothing.
+
+        Raises:
+            GlimpseError: as `submit` does; InputError where there is no message yet.
+        """
+        return self._redo(_Wish(conversation_id, owner, task, sampling, system))
+
+    def edit(
+        self,
+        conversation_id: str,
+        number: int,
+        text: str,
+        *,
+        task: str | None = None,
+        sampling: SamplingParams | None = None,
+        system: str = "",
+        owner: str = "",
+    ) -> AsyncGenerator[StreamEvent]:
+        """Answer turn `number` anew with `text` in the place of its words; its files stay, the turns after it go.
+
+        What is replaced stays until the new answer's first word.
+
+        Raises:
+            GlimpseError: as `submit` does; InputError where there is no turn of that number.
+        """
+        return self._redo(_Wish(conversation_id, owner, task, sampling, system), number, text)
+
+    async def undo(self, conversation_id: str, owner: str = "") -> Turn:
+        """Stop what is being written, take the last turn out of the conversation and return it.
+
+        Its files stay in the store until the next conversation is deleted, so that they can be sent again.
+
+        Raises:
+            InputError: there is no turn.
+        """
+        async with self._alone(conversation_id, owner):
+            turns = self._history.turns(conversation_id, owner)
+            if not turns:
+                raise InputError("There is no message to take back.")
+            return self._history.truncate(conversation_id, turns[-1].number, owner)[0]
+
+    async def stop(self, conversation_id: str, owner: str = "") -> None:
+        """Stop what is being written in a conversation; returns when it is kept."""
+        async with self._alone(conversation_id, owner):
+            pass
+
+    async def delete(self, conversation_id: str, owner: str = "") -> None:
+        """Delete a conversation, with what is being written in it and the media that no other one uses."""
+        async with self._alone(conversation_id, owner):
+            self._history.delete(conversation_id, owner)
+        self._intake.collect()
+
+    async def close(self) -> None:
+        """Stop every answer and wait until all is kept. The engine, the history and the store stay open."""
+        await self._lanes.close()
+        await self._intake.settled()
+
+    def _redo(self, wish: _Wish, number: int | None = None, text: str | None = None) -> AsyncGenerator[StreamEvent]:
+        async def work(emit: Emit) -> None:
+            self._revise(wish, number, text)  # nothing is stopped for a wish that cannot be met
+            async with self._run(wish.conversation_id, stop_others=True):
+                draft = self._revise(wish, number, text)
+                await self._answer(draft, self._begin(draft), emit)
+
+        return _stream(work)
+
+    def _revise(self, wish: _Wish, number: int | None, text: str | None) -> _Draft:
+        """The draft that takes the place of turn `number` and all after it; the last turn's and its words for None."""
+        turns = self._history.turns(wish.conversation_id, wish.owner)
+        at = len(turns) if number is None else number
+        if not 1 <= at <= len(turns):
+            raise InputError("This message is not in the conversation any more; reload the page.")
+        old = turns[at - 1]
+        wish = replace(
+            wish,
+            task=wish.task or old.task,
+            # The seed that was drawn for the old answer would only draw it again.
+            sampling=wish.sampling or replace(old.sampling, seed=None),
+        )
+        draft = self._draft(wish, old.user.text if text is None else text, old.media, turns[: at - 1])
+        return replace(draft, replaced=tuple(turns[at - 1 :]))
+
+    def _draft(self, wish: _Wish, text: str, media: Sequence[MediaPart], before: Sequence[Turn]) -> _Draft:
+        task = find_task(wish.task or "chat")
+        seen = media_in(before)
+        check_words(text, len(media), seen, task)
+        check_media(text, (*seen, *media), task)
+        sampling = task.sample(wish.sampling or SamplingParams())
+        if sampling.seed is None:  # drawn here, so that the history knows with which seed an answer can be had again
+            sampling = replace(sampling, seed=secrets.randbelow(2**31))
+        return _Draft(wish, user_message(text, media), task, sampling, tuple(before))
+
+    def _begin(self, draft: _Draft) -> Reply:
+        """The reply to a draft; its turn is added now, unless that would drop an answer that a person has."""
+
+        def add_turn() -> int:
+            names = () if draft.before else [self._store.name(part.media_id) for part in draft.user.media]
+            return self._history.add_turn(
+                draft.wish.conversation_id,
+                draft.user,
+                draft.task.name,
+                draft.sampling,
+                owner=draft.wish.owner,
+                title=title_of(draft.user.text, names, draft.task),
+                replacing=draft.replaced[0].number if draft.replaced else None,
+            )
+
+        reply = Reply(self._history, add_turn, self._keep_every)
+        if not any(turn.reply for turn in draft.replaced):
+            reply.begin()
+        return reply
+
+    async def _answer(self, draft: _Draft, reply: Reply, emit: Emit) -> None:
+        try:
+            with _readable():
+                async with aclosing(self._engine.stream(draft.request)) as events:
+                    async for event in events:
+                        if isinstance(event, TextDelta):
+                            reply.grow(event.text)
+                        elif isinstance(event, Finished):
+                            reply.finish(event.finish_reason, event.usage, self._model())
+                        emit(event)
+                if not reply.ended:
+                    raise ModelFailed("The model's answer broke off; press Retry.")
+        except asyncio.CancelledError:
+            reply.stop(self._model())
+            raise
+        except GlimpseError as error:
+            with suppress(StorageError):  # the database has logged it, and the first error says more
+                reply.fail(str(error), self._model())
+            raise
+
+    def _model(self) -> str | None:
+        model = self._engine.status.model
+        return model.id if model else None
+
+    def _run(self, conversation_id: str, *, stop_others: bool) -> AbstractAsyncContextManager[None]:
+        return self._lanes.hold(conversation_id, stop_others=stop_others, run=asyncio.current_task())
+
+    def _alone(self, conversation_id: str, owner: str) -> AbstractAsyncContextManager[None]:
+        self._history.summary(conversation_id, owner)  # nobody stops another owner's answer
+        return self._lanes.hold(conversation_id, stop_others=True)
+
+    def _check_count(self, files: Sequence[Path]) -> None:
+        if len(files) > self._max_files:
+            raise InputError(f"Send at most {self._max_files} files in one message; this one has {len(files)}.")
+
+
+def _stream(work: Work) -> AsyncGenerator[StreamEvent]:
+    async def readable(emit: Emit) -> None:
+        with _readable():
+            await work(emit)
+
+    return follow(readable)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Let a person read every error: what is not meant for them goes to the log."""
+    try:
+        yield
+    except GlimpseError:
+        raise
+    except Exception as error:
+        log.exception("an answer failed")
+        raise ModelFailed(UNEXPECTED) from error

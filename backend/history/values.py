@@ -1,0 +1,111 @@
+"""What the history hands out, and how messages, usage and sampling become JSON inside the database and back."""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from backend.types import (
+    FinishReason,
+    ImagePart,
+    MediaPart,
+    Message,
+    Part,
+    SamplingParams,
+    TextPart,
+    Usage,
+    VideoPart,
+)
+
+INTERRUPTED = "Glimpse ended before this answer was whole; press Retry to have it written again."
+
+_KINDS: dict[str, type[TextPart] | type[ImagePart] | type[VideoPart]] = {
+    "text": TextPart,
+    "image": ImagePart,
+    "video": VideoPart,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One line of the list of conversations; `updated` in seconds since the epoch, `turns` how many there are."""
+
+    id: str
+    title: str
+    updated: float
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a person asked and what was answered. `user` holds the person's own words, without the preset's prompt.
+
+    Numbers count from 1 within a conversation; ids are never used twice. While an answer is being written,
+    `finish_reason` and `error` are both None; one that was never finished has `INTERRUPTED` as its error.
+    `sampling` is what the tokens were drawn with, the seed included; `created` in seconds since the epoch.
+    """
+
+    id: int
+    number: int
+    user: Message
+    task: str
+    reply: str = ""
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    model: str | None = None
+    error: str | None = None
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    created: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether the answer is being written now."""
+        return self.finish_reason is None and self.error is None
+
+    @property
+    def media(self) -> tuple[MediaPart, ...]:
+        """The images and clips that the person sent with this turn, in order."""
+        return self.user.media
+
+
+def storable(text: str) -> str:
+    """The text as UTF-8 can hold it: half characters, which browsers and models can send, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def first_words(text: str, limit: int = 60) -> str:
+    """The start of a text on one line, at most `limit` characters, cut between words where it has any."""
+    line = " ".join(text[: 4 * limit].split())
+    if len(line) <= limit:
+        return line
+    kept = line[: limit - 1]
+    return f"{kept.rsplit(' ', 1)[0]}…"
+
+
+def parts_to_json(parts: tuple[Part, ...]) -> str:
+    """A message's parts as a JSON list."""
+    return storable(json.dumps([{"kind": _NAMES[type(part)], **asdict(part)} for part in parts], ensure_ascii=False))
+
+
+def parts_from_json(text: str) -> tuple[Part, ...]:
+    """The parts that `parts_to_json` wrote."""
+    return tuple(_KINDS[item.pop("kind")](**item) for item in json.loads(text))
+
+
+def usage_to_json(usage: Usage | None) -> str | None:
+    """Usage as a JSON object."""
+    return None if usage is None else json.dumps(asdict(usage))
+
+
+def usage_from_json(text: str | None) -> Usage | None:
+    """The usage that `usage_to_json` wrote."""
+    return None if text is None else Usage(**json.loads(text))
+
+
+def sampling_to_json(sampling: SamplingParams) -> str:
+    """Sampling as a JSON object of what is set."""
+    return json.dumps({name: value for name, value in asdict(sampling).items() if value is not None})
+
+
+def sampling_from_json(text: str) -> SamplingParams:
+    """The sampling that `sampling_to_json` wrote."""
+    return SamplingParams(**json.loads(text))

@@ -1,0 +1,21 @@
+"""How much of a file we are ready to read. Does not know why somebody would change it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """Limits on one file.
+
+    `file_bytes` on the file as it came; `image_pixels` and `video_pixels` on width times height as stored (a JPEG past
+    it is read at a fraction of its size instead of being refused); `video_seconds` on the length of a clip;
+    `memory_bytes` on the address space of a decoding child; `image_seconds` and `clip_seconds` on its run time.
+    """
+
+    file_bytes: int = 200_000_000
+    image_pixels: int = 40_000_000
+    video_pixels: int = 36_000_000
+    video_seconds: float = 6 * 3600.0
+    memory_bytes: int = 3 << 30
+    image_seconds: float = 30.0
+    clip_seconds: float = 300.0

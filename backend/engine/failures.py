@@ -1,0 +1,41 @@
+"""What torch and transformers raise becomes a sentence for a person. Does not log: who catches does."""
+
+import torch
+
+from backend.errors import GlimpseError, ModelFailed, OutOfMemory
+
+_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+
+LOADING = (
+    "There is not enough memory to load this model; close other programs, choose a smaller model with --model, "
+    "or load it in 4 bits with --quantization 4bit."
+)
+ANSWERING = "There was not enough memory for this answer; send fewer images or frames, or start a new conversation."
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on whatever device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY)
+
+
+def answering(error: Exception) -> GlimpseError:
+    """The sentence for an answer that failed."""
+    if is_out_of_memory(error):
+        return OutOfMemory(ANSWERING)
+    return ModelFailed(
+        f"The model failed while answering ({type(error).__name__}); try again, and if it fails again, see the log."
+    )
+
+
+def loading(error: Exception, model: str) -> GlimpseError:
+    """The sentence for a model that could not be loaded."""
+    if isinstance(error, GlimpseError):
+        return error
+    if is_out_of_memory(error):
+        return OutOfMemory(LOADING)
+    if isinstance(error, ImportError):
+        missing = error.name or str(error).strip().splitlines()[0]
+        return ModelFailed(f"{model} needs a package that is not installed ({missing}); install it and try again.")
+    return ModelFailed(f"{model} could not be loaded ({type(error).__name__}); the log says more.")

@@ -1,0 +1,28 @@
+"""Finds the family of a loaded model by what its config and processor can do, not by its name."""
+
+from typing import Any
+
+from backend.engine.families.family import Family
+from backend.engine.families.frames import FrameFamily
+from backend.engine.families.sheets import mllama
+from backend.engine.families.text import TextFamily
+from backend.engine.families.video import VideoFamily
+
+
+def family_of(config: Any, processor: Any) -> Family:
+    """The family of a model with this config and this processor (or tokenizer, for a model that reads text alone)."""
+    if getattr(processor, "image_processor", None) is None:
+        return TextFamily(config.model_type)
+    if getattr(config.get_text_config(), "cross_attention_layers", None) and hasattr(
+        processor.image_processor, "max_image_tiles"
+    ):
+        return mllama(config, processor)
+    if getattr(processor, "video_processor", None) is not None and _template_knows_video(processor):
+        return VideoFamily(config.model_type)
+    return FrameFamily(config.model_type)
+
+
+def _template_knows_video(processor: Any) -> bool:
+    token = getattr(processor, "video_token", None)
+    probe = [{"role": "user", "content": [{"type": "video"}]}]
+    return token is not None and token in processor.apply_chat_template(probe, add_generation_prompt=True)

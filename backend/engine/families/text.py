@@ -1,0 +1,38 @@
+"""Models that read text alone, such as Llama 3.2 1B and 3B: an image gets a sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from backend.engine.families.family import Reach, Shown
+from backend.errors import UnsupportedMedia
+from backend.media.frame import Frame
+
+
+@dataclass(frozen=True)
+class TextFamily:
+    """Shows nothing."""
+
+    name: str
+    images: bool = False
+    video: bool = False
+    reach: Reach = field(default_factory=Reach)
+
+    def show_image(self, image: Image.Image) -> Shown:
+        """Refuse."""
+        raise self._refusal("an image")
+
+    def show_clip(self, frames: Sequence[Frame], step: int = 0) -> Shown | None:
+        """Refuse."""
+        raise self._refusal("a clip")
+
+    def call(self, shown: Sequence[Shown]) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def _refusal(self, what: str) -> UnsupportedMedia:
+        return UnsupportedMedia(
+            f"This model reads text only and cannot see {what}; choose a vision model with --model."
+        )

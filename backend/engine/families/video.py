@@ -1,0 +1,50 @@
+"""Models with native video, such as Qwen-VL: a clip is handed over as video, with the times of its frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from transformers.video_utils import VideoMetadata
+
+from backend.engine.families.family import VIDEO, ImageFamily, Shown
+from backend.media.frame import Frame
+
+# Times go to the processor as frame numbers at this rate, so they are kept to a hundredth of a second.
+RATE = 100.0
+
+
+@dataclass(frozen=True)
+class VideoFamily(ImageFamily):
+    """Clips as video; a processor gets the frames that were sampled, and samples no more."""
+
+    video: bool = True
+
+    def show_clip(self, frames: Sequence[Frame], step: int = 0) -> Shown | None:
+        """All frames as one video; half of them at each further step, down to four."""
+        kept = tuple(frames[:: 2**step])
+        return Shown((VIDEO,), clips=(kept,), frames=len(kept)) if step == 0 or len(kept) >= 4 else None
+
+    def call(self, shown: Sequence[Shown]) -> dict[str, Any]:
+        """Images, and videos with metadata, or what there is of them."""
+        arguments = ImageFamily.call(self, shown)
+        if clips := [clip for one in shown for clip in one.clips]:
+            arguments["videos"] = [np.stack([np.asarray(frame.image) for frame in clip]) for clip in clips]
+            arguments["video_metadata"] = [metadata(clip) for clip in clips]
+            arguments["do_sample_frames"] = False
+        return arguments
+
+
+def metadata(clip: Sequence[Frame]) -> VideoMetadata:
+    """What a video processor wants to know of frames that are sampled already."""
+    spacing = (clip[-1].time - clip[0].time) / (len(clip) - 1) if len(clip) > 1 else 1.0
+    duration = max(clip[-1].time + spacing / 2, spacing * len(clip), 1 / RATE)
+    width, height = clip[0].image.size
+    return VideoMetadata(
+        total_num_frames=max(1, round(duration * RATE)),
+        fps=RATE,
+        width=width,
+        height=height,
+        duration=duration,
+        frames_indices=[round(frame.time * RATE) for frame in clip],
+    )

@@ -1,0 +1,178 @@
+"""One thread that does all work on the model, first come first served. Does not know what the work is.
+
+CUDA graphs and compiled code live in thread-local state, so loading and generating happen on this one thread, which
+lasts as long as the engine. Jobs come from an event loop and talk back to it; nothing polls, nothing waits for ever.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+
+from backend.errors import EngineUnavailable, GlimpseError, ModelFailed, QueueFull
+from backend.types import Queued, StreamEvent
+
+log = logging.getLogger(__name__)
+
+CLOSED = "The engine is shut down; start Glimpse again."
+
+
+class Cancelled(Exception):
+    """Raised on the inference thread, inside the work, once nobody wants its result any more."""
+
+
+class Job:
+    """One request on its way through the thread: what it does, and the events that go back to who asked."""
+
+    def __init__(self, work: Callable[["Job"], None]) -> None:
+        self.submitted = time.monotonic()
+        self._work: Callable[[Job], None] | None = work
+        self._loop = asyncio.get_running_loop()
+        self._outbox: asyncio.Queue[StreamEvent | GlimpseError | None] = asyncio.Queue()
+        self._cancelled = threading.Event()
+
+    def emit(self, item: StreamEvent | GlimpseError | None) -> None:
+        """Send an event, an error or the end (None) to the reader; from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._outbox.put_nowait, item)
+        except RuntimeError:  # the loop is closed: nobody reads any more
+            self._cancelled.set()
+
+    def cancel(self) -> None:
+        """Make the next `check` raise; from any thread."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody wants the result any more."""
+        return self._cancelled.is_set()
+
+    def check(self) -> None:
+        """Raise Cancelled if nobody wants the result any more."""
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def run(self) -> GlimpseError | None:
+        """Do the work; what it raises is returned, for whoever tells the reader."""
+        work, self._work = self._work, None
+        try:
+            self.check()
+            if work:
+                work(self)
+        except Cancelled:
+            return EngineUnavailable(CLOSED)  # read only when it was the engine that cancelled
+        except GlimpseError as error:
+            return error
+        except BaseException as error:
+            log.exception("a job on the inference thread raised")
+            return ModelFailed(f"The model failed ({type(error).__name__}); the log says more. Try again.")
+        return None
+
+    async def events(self) -> AsyncGenerator[StreamEvent]:
+        """Yield the events until the end; raise what the work raised."""
+        while (item := await self._outbox.get()) is not None:
+            if isinstance(item, GlimpseError):
+                raise item
+            yield item
+
+
+class InferenceThread:
+    """A thread, the job it runs, and at most `queue_size` jobs that wait."""
+
+    def __init__(self, queue_size: int) -> None:
+        self._queue_size = queue_size
+        self._changed = threading.Condition()
+        self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def start(self, chore: Callable[[], None]) -> None:
+        """Start the thread, with `chore` as its first work; it must not raise. Does nothing the second time."""
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(target=self._serve, args=(chore,), name="inference", daemon=True)
+            self._thread.start()
+
+    def submit(self, work: Callable[[Job], None], *, announce: bool = True) -> Job:
+        """Put a job at the end of the queue, and tell it its place unless `announce` is false; never blocks.
+
+        Raises:
+            QueueFull, EngineUnavailable
+        """
+        with self._changed:
+            if self._closed:
+                raise EngineUnavailable(CLOSED)
+            if len(self._waiting) >= self._queue_size:
+                raise QueueFull(f"{len(self._waiting)} requests wait already; try again in a moment.")
+            job = Job(work)
+            self._waiting.append(job)
+            if announce and (self._running or len(self._waiting) > 1):
+                job.emit(Queued(len(self._waiting)))
+            self._changed.notify()
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Take a job out of the queue, or make the running one stop at its next layer or token."""
+        job.cancel()
+        with self._changed:
+            if job in self._waiting:
+                place = self._waiting.index(job)
+                self._waiting.remove(job)
+                self._announce_places(place)
+
+    def broadcast(self, event: StreamEvent) -> None:
+        """Send an event to the running job and to every waiting one."""
+        with self._changed:
+            for job in (self._running, *self._waiting):
+                if job:
+                    job.emit(event)
+
+    def close(self) -> None:
+        """Cancel everything and let the thread end; every reader gets EngineUnavailable."""
+        with self._changed:
+            self._closed = True
+            for job in self._waiting:
+                job.cancel()
+                job.emit(EngineUnavailable(CLOSED))
+            self._waiting.clear()
+            if self._running:
+                self._running.cancel()
+            self._changed.notify()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called; long work that is no job looks here to stop."""
+        return self._closed
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread to end; whether it did."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _serve(self, chore: Callable[[], None]) -> None:
+        chore()
+        while (job := self._next()) is not None:
+            outcome = job.run()
+            with self._changed:
+                self._running = None
+            # Only now, so that who sends a next request on seeing the end of this one finds the thread free.
+            job.emit(outcome)
+            del job, outcome
+
+    def _next(self) -> Job | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._waiting)
+            if self._closed:
+                return None
+            self._running = self._waiting.popleft()
+            self._announce_places(0)
+            return self._running
+
+    def _announce_places(self, first: int) -> None:
+        for place, job in enumerate(self._waiting):
+            if place >= first:
+                job.emit(Queued(place + 1))

@@ -1,0 +1,235 @@
+"""An id or a folder becomes a model, its processor and what the page needs to know of it.
+
+Three ways: Unsloth on a CUDA GPU, transformers with bitsandbytes, and full precision. Code from a checkpoint is never
+run and pickled weights are never opened. Does not know requests.
+"""
+
+import contextlib
+import importlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+)
+from transformers.models.auto import modeling_auto
+from transformers.utils import logging as transformers_logging
+
+from backend.engine.families.family import Family
+from backend.engine.families.find import family_of
+from backend.engine.hub import Report, fetch, weight_bytes
+from backend.engine.placement import Checkpoint, Placement, place, quantization_of, this_machine
+from backend.engine.sampling import model_sampling
+from backend.engine.spec import EngineSpec
+from backend.errors import ModelFailed, ModelNotFound
+from backend.types import ModelInfo
+
+log = logging.getLogger(__name__)
+
+READS_IMAGES = set(modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
+READS_TEXT = set(modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+DEFAULT_CONTEXT = 4096
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to answer. For one that reads text alone `processor` is its tokenizer."""
+
+    model: Any
+    processor: Any
+    tokenizer: Any
+    family: Family
+    info: ModelInfo
+
+
+def load(spec: EngineSpec, report: Report) -> Loaded:
+    """Fetch and load what the spec names; on the thread that will run it.
+
+    `report` is told the bytes done and in all, first of the download, then of the load.
+
+    Raises:
+        ModelNotFound, ModelGated, NoNetwork, StorageError, SettingsError, ModelFailed; whatever else torch or
+        transformers raise (see failures.loading)
+    """
+    folder = fetch(spec.model, spec.revision, spec.offline, report)
+    config = _read_config(folder, spec.model)
+    checkpoint = Checkpoint(weight_bytes(folder), quantization_of(config), config.model_type in READS_IMAGES)
+    if not checkpoint.bytes:
+        raise ModelNotFound(f"{spec.model} has no safetensors weights; Glimpse opens no other format.")
+    placement = place(spec, checkpoint, this_machine())
+    log.info(
+        "loading %s with %s on %s in %s: %s",
+        spec.model, placement.way, placement.device, placement.precision, placement.why,
+    )  # fmt: skip
+    processor = _read_processor(folder, spec.model, checkpoint.reads_images)
+    with _weights_reported(checkpoint.bytes, report):
+        model = _read_model(folder, config, checkpoint, placement)
+    if spec.adapter:
+        model = _adapt(model, spec, report)
+    model.eval()
+    return _loaded(spec, model, processor, placement)
+
+
+def _loaded(spec: EngineSpec, model: Any, processor: Any, placement: Placement) -> Loaded:
+    tokenizer = getattr(processor, "tokenizer", processor)
+    family = family_of(model.config, processor)
+    info = ModelInfo(
+        id=spec.model,
+        name=Path(spec.model).name,
+        family=family.name,
+        context_length=_context_length(model.config, tokenizer),
+        precision=placement.precision,
+        device=_device_name(placement.device),
+        images=family.images,
+        video=family.video,
+        sampling=model_sampling(model.generation_config),
+    )
+    return Loaded(model, processor, tokenizer, family, info)
+
+
+def _read_config(folder: Path, model: str) -> Any:
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelNotFound(
+            f"{model} is not a model that this version of transformers knows, or its config.json is broken."
+        ) from error
+    if config.model_type not in READS_IMAGES | READS_TEXT:
+        raise ModelNotFound(f"{model} ({config.model_type}) is not a model that reads images and writes text.")
+    return config
+
+
+def _read_processor(folder: Path, model: str, reads_images: bool) -> Any:
+    kind = AutoProcessor if reads_images else AutoTokenizer
+    processor = kind.from_pretrained(folder, trust_remote_code=False)
+    tokenizer = getattr(processor, "tokenizer", processor)
+    if not getattr(processor, "chat_template", None):
+        processor.chat_template = getattr(tokenizer, "chat_template", None)
+    if not processor.chat_template:
+        raise ModelNotFound(f"{model} has no chat template, so it cannot chat; choose its instruct version.")
+    return processor
+
+
+def _read_model(folder: Path, config: Any, checkpoint: Checkpoint, placement: Placement) -> Any:
+    if placement.way == "unsloth":
+        try:
+            return _read_with_unsloth(folder, placement)
+        except Exception:
+            log.warning("Unsloth could not load this model; loading it with transformers", exc_info=True)
+    kind = AutoModelForImageTextToText if checkpoint.reads_images else AutoModelForCausalLM
+    options: dict[str, Any] = {"dtype": placement.dtype, "use_safetensors": True, "trust_remote_code": False}
+    if placement.device != "cpu":
+        options["device_map"] = placement.device
+    if placement.bits:
+        options["quantization_config"] = _quantization(kind, config, placement)
+    return kind.from_pretrained(folder, **options)
+
+
+def _read_with_unsloth(folder: Path, placement: Placement) -> Any:
+    from unsloth import FastVisionModel
+
+    model, _ = FastVisionModel.from_pretrained(
+        str(folder),
+        load_in_4bit=placement.bits == 4,
+        load_in_8bit=placement.bits == 8,
+        dtype=placement.dtype,
+        device_map=placement.device,
+        trust_remote_code=False,
+    )
+    FastVisionModel.for_inference(model)
+    return model
+
+
+def _quantization(kind: Any, config: Any, placement: Placement) -> BitsAndBytesConfig:
+    skipped = _left_alone(kind, config)
+    if placement.bits == 8:
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skipped)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=placement.dtype,
+        llm_int8_skip_modules=skipped,
+    )
+
+
+def _left_alone(kind: Any, config: Any) -> list[str]:
+    """The linear layers outside the language model: vision tower, projector, lm_head; they lose most by quantizing."""
+    with torch.device("meta"):
+        empty = kind.from_config(config)
+    language = {id(module) for module in empty.get_decoder().modules()}
+    return [
+        name
+        for name, module in empty.named_modules()
+        if isinstance(module, torch.nn.Linear) and id(module) not in language
+    ]
+
+
+def _adapt(model: Any, spec: EngineSpec, report: Report) -> Any:
+    try:
+        peft = importlib.import_module("peft")
+    except ImportError as error:
+        raise ModelFailed("An adapter needs peft; install it with: pip install peft") from error
+    folder = fetch(str(spec.adapter), None, spec.offline, report)
+    try:
+        return peft.PeftModel.from_pretrained(model, str(folder), is_trainable=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelFailed(f"{spec.adapter} is not an adapter for {spec.model}; the log says more.") from error
+
+
+@contextlib.contextmanager
+def _weights_reported(total: int, report: Report) -> Iterator[None]:
+    """Turn the progress bar that transformers draws while it loads weights into bytes."""
+
+    class Bar:
+        def __init__(self, iterable: Any = None, total: float | None = None, **_: Any) -> None:
+            self.iterable, self.total, self.n = iterable, total or 0, 0.0
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            if self.total:
+                report(round(total * min(1.0, self.n / self.total)), total)
+
+        def __iter__(self) -> Iterator[Any]:
+            for item in self.iterable:
+                yield item
+                self.update()
+
+        def __enter__(self) -> "Bar":
+            return self
+
+        def __exit__(self, *_: Any) -> None:
+            return None
+
+        def __getattr__(self, _: str) -> Any:
+            return lambda *args, **kwargs: None
+
+    hook = getattr(transformers_logging, "set_tqdm_hook", None)
+    if hook is None:
+        yield
+        return
+    report(0, total)
+    before = hook(lambda factory, args, kwargs: Bar(*args, **kwargs))
+    try:
+        yield
+    finally:
+        hook(before)
+
+
+def _context_length(config: Any, tokenizer: Any) -> int:
+    length = getattr(config.get_text_config(), "max_position_embeddings", None)
+    known = tokenizer.model_max_length
+    return int(length or (known if known < 10**9 else DEFAULT_CONTEXT))
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"

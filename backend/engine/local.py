@@ -1,0 +1,114 @@
+"""The engine with the model in this process: queue, load, prompt and generate, joined to one `stream`."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+
+from backend.engine import failures
+from backend.engine.inference_thread import Cancelled, InferenceThread, Job
+from backend.engine.loader import Loaded, load
+from backend.engine.prompt import MediaSource
+from backend.engine.spec import EngineSpec
+from backend.engine.transformers import answer, free_memory
+from backend.errors import GlimpseError
+from backend.types import EngineStatus, GenerationRequest, Progress, StreamEvent
+
+log = logging.getLogger(__name__)
+
+LOADING = "loading the model"
+REPORT_EVERY = 0.1  # seconds
+JOIN_TIMEOUT = 10.0  # seconds
+
+
+class LocalEngine:
+    """Fulfils `backend.engine.engine.Engine`. One thread loads the model and runs every request, in order.
+
+    Construct it anywhere, then call `start`; requests may come before the model is there. When a load fails, those
+    who wait get the reason, and the next request tries again: licences get accepted and networks come back.
+    """
+
+    def __init__(self, spec: EngineSpec, store: MediaSource) -> None:
+        self._spec = spec
+        self._store = store
+        self._thread = InferenceThread(spec.queue_size)
+        self._loaded: Loaded | None = None
+        self._failed: tuple[GlimpseError, float] | None = None
+        self._status = EngineStatus("loading", LOADING)
+        self._reported = 0.0
+
+    def start(self) -> None:
+        """Begin to load, in the background. Safe to call twice."""
+        self._thread.start(self._load_first)
+
+    @property
+    def status(self) -> EngineStatus:
+        """Where the engine stands now."""
+        return self._status
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of one answer; see `Engine.stream`."""
+        self.start()
+        loading = self._status
+        job = self._thread.submit(lambda job: self._answer(job, request), announce=loading.state == "ready")
+        if loading.state == "loading":
+            job.emit(Progress(LOADING, loading.done, loading.total))
+        try:
+            async for event in job.events():
+                yield event
+        finally:
+            self._thread.cancel(job)
+
+    async def close(self) -> None:
+        """Cancel every stream, free the model and end the thread. Safe to call twice."""
+        self._status = EngineStatus("closed", "The engine is shut down.")
+        self._thread.close()
+        if not await asyncio.to_thread(self._thread.join, JOIN_TIMEOUT):
+            log.warning("the inference thread did not end within %.0f seconds", JOIN_TIMEOUT)
+        self._loaded = None
+        free_memory()
+
+    def _answer(self, job: Job, request: GenerationRequest) -> None:
+        if self._loaded is None:
+            if self._failed and job.submitted <= self._failed[1]:
+                raise self._failed[0].with_traceback(None)
+            self._load()
+        assert self._loaded is not None
+        answer(self._loaded, request, self._store, job)
+
+    def _load_first(self) -> None:
+        try:
+            self._load()
+        except (GlimpseError, Cancelled):
+            log.info("the first load did not succeed: %s", self._status.detail)
+
+    def _load(self) -> None:
+        self._set(EngineStatus("loading", LOADING))
+        started = time.monotonic()
+        try:
+            self._loaded = load(self._spec, self._report)
+        except Cancelled:
+            raise
+        except Exception as error:
+            log.exception("%s cannot be loaded", self._spec.model)
+            sentence = failures.loading(error.with_traceback(None), self._spec.model)
+            self._failed = sentence, time.monotonic()
+            free_memory()
+            self._set(EngineStatus("failed", str(sentence)))
+            raise sentence from None
+        log.info("%s is ready after %.1f seconds", self._spec.model, time.monotonic() - started)
+        self._set(EngineStatus("ready", f"{self._loaded.info.name} is ready", model=self._loaded.info))
+
+    def _report(self, done: int, total: int) -> None:
+        """Take the bytes of a load; raises to end it once the engine is closed."""
+        if self._thread.closed:
+            raise Cancelled
+        if done < total and time.monotonic() - self._reported < REPORT_EVERY:
+            return
+        self._reported = time.monotonic()
+        self._set(EngineStatus("loading", LOADING, done, total))
+        self._thread.broadcast(Progress(LOADING, done, total))
+
+    def _set(self, status: EngineStatus) -> None:
+        if not self._thread.closed:
+            self._status = status

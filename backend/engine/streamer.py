@@ -1,0 +1,64 @@
+"""Tokens become text as they are drawn. Does not know who reads the text, nor what the model is.
+
+`TextIteratorStreamer` decodes its whole cache again at every token; `DecodeStream` does constant work a token and
+holds back the bytes of a character until all of them are there.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from tokenizers.decoders import DecodeStream
+from transformers.generation.streamers import BaseStreamer
+
+
+class TokenStreamer(BaseStreamer):  # type: ignore[misc]
+    """What `generate` puts its tokens into.
+
+    Args:
+        tokenizer: the Rust tokenizer (`tokenizers.Tokenizer`).
+        stop: ids that end an answer; counted, never shown.
+        emit: called with each piece of text, never empty, never half a character.
+        check: called before each token; what it raises ends `generate` at once.
+        first: called once, when the first token is there.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        stop: Collection[int],
+        emit: Callable[[str], None],
+        check: Callable[[], None],
+        first: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._stop = frozenset(stop)
+        self._emit = emit
+        self._check = check
+        self._first = first
+        self._decode = DecodeStream(skip_special_tokens=True)
+        self._prompt_seen = False
+        self.tokens: list[int] = []
+        self.first_token_at: float | None = None
+
+    def put(self, value: Any) -> None:
+        """Take the tokens of one step, a CPU tensor; the first call brings the prompt, which is not shown."""
+        self._check()
+        if not self._prompt_seen:
+            self._prompt_seen = True
+            return
+        if self.first_token_at is None:
+            self.first_token_at = time.perf_counter()
+            self._first()
+        for token in value.flatten().tolist():
+            self.tokens.append(token)
+            if token not in self._stop and (text := self._decode.step(self._tokenizer, token)):
+                self._emit(text)
+
+    def end(self) -> None:
+        """Called by `generate` when it is done; bytes still held back are half a character and stay unseen."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the answer ended by itself."""
+        return bool(self.tokens) and self.tokens[-1] in self._stop

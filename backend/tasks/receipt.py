@@ -4,11 +4,13 @@ Money stays as printed, in units of the currency. What is not printed is null: n
 """
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from backend.tasks.task import GREEDY, Task
+from backend.tasks.task import VERBATIM, Task, fenced
 
 PROMPT = (
     "Read this receipt and answer with JSON only: shop, address, date (YYYY-MM-DD), time (HH:MM), "
@@ -54,21 +56,47 @@ class Receipt(_Strict):
     payment: str | None = None
 
 
+class _Printed(str):
+    """A number as the answer has it: 2.40 stays 2.40."""
+
+    __slots__ = ()
+
+
 def parse(answer: str) -> Receipt | None:
     """The receipt in an answer, text and code fences around the JSON ignored; None where there is no valid one."""
-    start, end = answer.find("{"), answer.rfind("}")
     try:
-        return Receipt.model_validate_json(answer[start : end + 1]) if 0 <= start < end else None
-    except ValidationError:
+        return Receipt.model_validate(_load(answer, Decimal))
+    except (ValueError, ArithmeticError):  # pydantic's and json's errors are ValueErrors
         return None
 
 
 def show(answer: str) -> str:
     """Valid JSON indented in a code block; anything else as it came, in a code block while it is still growing."""
     if parse(answer) is None:
-        return f"```json\n{answer}\n```" if answer.lstrip().startswith("{") else answer
-    value = json.loads(answer[answer.find("{") : answer.rfind("}") + 1])
-    return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
+        return fenced(answer, "json") if answer.lstrip().startswith("{") else answer
+    return fenced(_indented(_load(answer, _Printed)), "json")
 
 
-TASKS = (Task("receipt", "Receipt to JSON", PROMPT, needs="image", order=20, sampling=GREEDY, show=show),)
+def _load(answer: str, number: Callable[[str], Any]) -> Any:
+    """The JSON value in an answer, its numbers made by `number` from their text."""
+    start, end = answer.find("{"), answer.rfind("}")
+    try:
+        return json.loads(answer[start : end + 1], parse_float=number, parse_int=number, parse_constant=number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _indented(value: Any, margin: str = "\n") -> str:
+    """The value as JSON, one entry a line."""
+    inner = margin + "  "
+    if isinstance(value, _Printed):
+        return str(value)
+    if isinstance(value, dict) and value:
+        entries = [f"{_indented(name)}: {_indented(entry, inner)}" for name, entry in value.items()]
+        return "{" + inner + f",{inner}".join(entries) + margin + "}"
+    if isinstance(value, list) and value:
+        return "[" + inner + f",{inner}".join(_indented(entry, inner) for entry in value) + margin + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+TASKS = (Task("receipt", "Receipt to JSON", PROMPT, needs="image", order=20, sampling=VERBATIM, show=show),)

@@ -2,7 +2,9 @@
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 import backend.tasks
 from backend.errors import InputError
@@ -10,12 +12,19 @@ from backend.tasks.task import Task
 
 
 @cache
-def tasks() -> dict[str, Task]:
-    """All tasks by name, in the order in which the page shows them."""
+def tasks() -> Mapping[str, Task]:
+    """All tasks by name, in the order in which the page shows them.
+
+    Raises:
+        ValueError: two of them have one name; a fault in the files, not in what a person did.
+    """
     found: list[Task] = []
     for module in pkgutil.iter_modules(backend.tasks.__path__):
         found += getattr(importlib.import_module(f"backend.tasks.{module.name}"), "TASKS", ())
-    return {task.name: task for task in sorted(found, key=lambda task: (task.order, task.title))}
+    by_name = {task.name: task for task in sorted(found, key=lambda task: (task.order, task.title))}
+    if len(by_name) < len(found):
+        raise ValueError(f"two presets have one name: {sorted(task.name for task in found)}")
+    return MappingProxyType(by_name)
 
 
 def find_task(name: str) -> Task:

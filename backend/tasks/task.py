@@ -1,7 +1,8 @@
 """What a preset is: the words that go to the model, how its tokens are drawn, and how its answer is shown."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from backend.types import SamplingParams
@@ -9,6 +10,8 @@ from backend.types import SamplingParams
 Needs = Literal["nothing", "image", "video"]
 
 GREEDY = SamplingParams(temperature=0.0)
+# For what is copied from an image: a penalty on repetition would forbid the second "2.40" and the closing braces.
+VERBATIM = SamplingParams(temperature=0.0, repetition_penalty=1.0)
 
 
 def as_written(text: str) -> str:
@@ -16,13 +19,21 @@ def as_written(text: str) -> str:
     return text
 
 
+def fenced(text: str, language: str) -> str:
+    """A Markdown code block that no backtick in the text can end."""
+    longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A preset.
 
-    `prompt` goes to the model before the person's own words, which may be empty when a file is there. `sampling`
-    overrides the person's settings where a value is set. `show` turns a whole or growing answer into Markdown; it is
-    pure and accepts any text, since it is called while the answer is still being written.
+    `prompt` goes to the model before the person's own words, which may be empty when a file is there. `needs` is what
+    the conversation must hold for it. `sampling` overrides the person's settings where a value is set. `show` turns a
+    whole or growing answer into Markdown; it is pure and accepts any text, since it is called while the answer is
+    still being written.
     """
 
     name: str
@@ -38,10 +49,7 @@ class Task:
         return "\n".join(piece for piece in (self.prompt, text.strip()) if piece)
 
     def sample(self, wanted: SamplingParams) -> SamplingParams:
-        """The person's settings with this task's own put over them; a limit the person set is kept."""
-        own = {
-            name: value
-            for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-            if (value := getattr(self.sampling, name)) is not None
-        }
-        return replace(wanted, **own)
+        """The person's settings with this task's own put over them; a limit or a seed the person set is kept."""
+        own = {name: value for name, value in asdict(self.sampling).items() if value is not None}
+        kept = {name: value for name in ("max_new_tokens", "seed") if (value := getattr(wanted, name)) is not None}
+        return replace(wanted, **(own | kept))

@@ -152,7 +152,7 @@ class ProcessEngine:
                 return EngineStatus("closed")
             deaths = 1 if life.useful else deaths + 1
             if deaths >= self._backoff.tries and not life.ready:
-                detail = f"The engine {life.end} {deaths} times in a row while it started; the log says more."
+                detail = f"The engine {life.end} while it started, {deaths} times in a row; the log says more."
                 _log.error(detail)
                 return EngineStatus("failed", detail)
             pause = self._backoff.pause(deaths)

@@ -127,7 +127,12 @@ class _Builder:
         return left_out
 
     def _text_tokens(self, turn: Turn) -> int:
-        return sum(len(self._loaded.tokenizer.encode(message.text)) for message in turn.messages)
+        """Tokens of a turn but for its media; what a template puts around a lone turn makes it a little too many."""
+        words = [
+            {"role": message.role, "content": [{"type": "text", "text": self._plain(message.text)}]}
+            for message in turn.messages
+        ]
+        return len(self._loaded.tokenizer.encode(self._apply(words), add_special_tokens=False))
 
     def _show(self, step: int) -> dict[MediaPart, Shown]:
         return {part: self._show_one(part, pixels, step) for part, pixels in self._pixels.items()}

@@ -1,0 +1,137 @@
+"""Tiny models with random weights and processors of their own, built and saved as checkpoints in a second each."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    CLIPVisionConfig,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    MllamaConfig,
+    MllamaForConditionalGeneration,
+    MllamaProcessor,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.mllama.configuration_mllama import MllamaTextConfig, MllamaVisionConfig
+from transformers.models.mllama.image_processing_pil_mllama import MllamaImageProcessorPil
+
+BEGIN, START, END, TURN, PAD = (
+    "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|pad|>",
+)  # fmt: skip
+TILE = 28
+
+TEMPLATE = (
+    "{{- bos_token }}{%- for message in messages %}"
+    "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}"
+    "{%- if message['content'] is string %}{{- message['content'] }}{%- else %}"
+    "{%- for part in message['content'] %}"
+    "{%- if part['type'] == 'image' %}{{- 'IMAGE' }}{%- else %}{{- part['text'] }}{%- endif %}"
+    "{%- endfor %}{%- endif %}{{- '<|eot_id|>' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif %}"
+)
+REFUSING = (
+    "{%- for message in messages %}{%- if message['role'] == 'system' %}"
+    "{{- raise_exception('Prompting with images is incompatible with system messages.') }}"
+    "{%- endif %}{%- endfor %}" + TEMPLATE
+)
+"""As Llama 3.2 Vision's own: no system prompt beside images."""
+
+
+def tokenizer(image: str | None) -> PreTrainedTokenizerFast:
+    """Bytes and the control tokens of Llama 3; `image` is the image token."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    core.decoder = decoders.ByteLevel()
+    special = [BEGIN, START, END, TURN, PAD, *([image] if image else [])]
+    core.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in special])
+    fast = PreTrainedTokenizerFast(tokenizer_object=core, bos_token=BEGIN, eos_token=TURN, pad_token=PAD)
+    fast.chat_template = TEMPLATE.replace("IMAGE", image or "")
+    return fast
+
+
+def _save(model: Any, processor: Any, folder: Path, **generation: Any) -> Path:
+    words = getattr(processor, "tokenizer", processor)
+    model.generation_config = GenerationConfig(
+        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id, **generation
+    )
+    model.eval().save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def _seeded() -> None:
+    torch.manual_seed(7)
+
+
+def mllama(folder: Path, context: int = 4096, template: str | None = None) -> Path:
+    """A Mllama with two text layers, one cross-attention layer between them, and tiles of 28 pixels, four at most."""
+    _seeded()
+    words = tokenizer("<|image|>")
+    text = MllamaTextConfig(
+        vocab_size=len(words), hidden_size=32, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=64, cross_attention_layers=[1, 3], max_position_embeddings=context,
+        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+    )  # fmt: skip
+    vision = MllamaVisionConfig(
+        hidden_size=32, num_hidden_layers=2, num_global_layers=1, attention_heads=4, intermediate_size=64,
+        image_size=TILE, patch_size=14, max_num_tiles=4, intermediate_layers_indices=[0, 1], vision_output_dim=96,
+    )  # fmt: skip
+    model = MllamaForConditionalGeneration(MllamaConfig(vision_config=vision, text_config=text))
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "gate" in name and value.numel() == 1:
+                value.fill_(0.5)
+            elif value.dim() > 1:
+                value.mul_(8)  # far enough from uniform that greedy answers depend on what was read
+    processor = MllamaProcessor(
+        MllamaImageProcessorPil(size={"height": TILE, "width": TILE}, max_image_tiles=4),
+        words,
+        chat_template=(template or words.chat_template).replace("IMAGE", "<|image|>"),
+    )
+    return _save(model, processor, folder, do_sample=True, temperature=0.6, top_p=0.9)
+
+
+def llava(folder: Path, context: int = 4096) -> Path:
+    """A LLaVA whose images are four tokens among the text."""
+    _seeded()
+    words = tokenizer("<image>")
+    vision = CLIPVisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=28, patch_size=14,
+        projection_dim=32,
+    )  # fmt: skip
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=_llama_config(words, context),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        image_seq_length=4,
+    )
+    processor = LlavaProcessor(
+        image_processor=CLIPImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}),
+        tokenizer=words, patch_size=14, vision_feature_select_strategy="default", num_additional_image_tokens=1,
+        chat_template=words.chat_template,
+    )  # fmt: skip
+    return _save(LlavaForConditionalGeneration(config), processor, folder)
+
+
+def llama(folder: Path, context: int = 4096) -> Path:
+    """A Llama that reads text alone."""
+    _seeded()
+    words = tokenizer(None)
+    return _save(LlamaForCausalLM(_llama_config(words, context)), words, folder, max_new_tokens=5)
+
+
+def _llama_config(words: PreTrainedTokenizerFast, context: int) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(words), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=context, bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+    )  # fmt: skip

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from pathlib import Path
 
 import torch
 
 from training.batches import Plan
+from training.publish import publish
 from training.train import Run, train
 
 
@@ -21,6 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, help="a budget in steps instead")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --checkpoints")
+    parser.add_argument("--publish", action="store_true", help="only write the last checkpoint's model to --out")
     parser.add_argument("--checkpoints", type=Path, default=Path(".cache/pocket"), help="(default %(default)s)")
     parser.add_argument(
         "--out", type=Path, default=Path("assets/pocket"), help="where the model goes (default %(default)s)"
@@ -42,13 +46,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Train, then write the model."""
     options = parse(arguments)
+    # An ordinary stop ends as an exception, so that the checkpoint is written and the drawing processes end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     torch.set_num_threads(options.threads)
     run = Run(
-        folder=options.checkpoints, out=options.out, minutes=options.minutes, steps=options.steps, rate=options.rate,
+        folder=options.checkpoints, minutes=options.minutes, steps=options.steps, rate=options.rate,
         workers=options.workers, device=options.device,
         plan=Plan(seed=options.seed, batch=options.batch, easy_blocks=options.easy_blocks),
     )  # fmt: skip
-    train(run, lambda line: print(line, flush=True), options.resume)
+    if not options.publish:
+        train(run, lambda line: print(line, flush=True), options.resume)
+    publish(options.checkpoints, options.out, options.seed, options.device)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def _marks(clip: Clip, time: float, place: int, cell: int) -> tuple[Mark, ...]:
     x, y = at or SPOTS[clip.start]
     shape = Shape(clip.kind, clip.colour, "medium", 0, x, y, 0.17)
     role = Mark(left + x * cell, top + y * cell, "", clip.kind if at else "", 0)
-    centre = cover(shape, left + x * cell, top + y * cell, 0.0)[0] if at else role
+    centre = cover(shape, left + x * cell, top + y * cell, 0.17 * cell) if at else role
     return Mark(left + 0.2 * cell, top + 0.1 * cell, str(seconds % 10), "clock", seconds % 32), centre
 
 

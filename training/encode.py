@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from transformers.models.mllama.processing_mllama import get_cross_attention_tok
 
 from training.labels import CHARACTER_CLASS, MAX_INDEX, ROLE_CLASS
 from training.tokenizer import BEGIN, END, IMAGE, START, TURN
-from training.values import Answer, Chat, Drawing
+from training.values import Answer, Chat, Drawing, Mark
 
 Array = npt.NDArray[Any]
 
@@ -72,6 +73,9 @@ def picture(drawing: Drawing, grid: Grid) -> Picture:
     characters = np.zeros((count, SLOTS), np.int16)
     roles, indices = np.zeros((count, 2), np.int16), np.zeros((count, 2), np.int16)
     for mark in drawing.marks:
+        if mark.spread:
+            _fill(mark, drawing, grid, characters, roles, indices)
+            continue
         place, across = _place(mark.x, mark.y, drawing, grid)
         slot = int(across * SLOTS)
         free = [other for other in (slot, slot + 1, slot - 1) if 0 <= other < SLOTS and not characters[place, other]]
@@ -81,6 +85,20 @@ def picture(drawing: Drawing, grid: Grid) -> Picture:
             roles[place, half] = ROLE_CLASS.get(mark.role, 0)
             indices[place, half] = min(mark.index, MAX_INDEX - 1)
     return Picture(pixels, characters, roles, indices)
+
+
+def _fill(mark: Mark, drawing: Drawing, grid: Grid, characters: Array, roles: Array, indices: Array) -> None:
+    """Give a thing larger than a character all the patches whose middle it reaches, and always its own."""
+    scale = grid.tile / max(drawing.image.size) / grid.patch
+    x, y, reach = mark.x * scale - 0.5, mark.y * scale - 0.5, mark.spread * scale
+    rows = {round(y), *range(math.ceil(y - reach), math.floor(y + reach) + 1)}
+    columns = {round(x), *range(math.ceil(x - reach), math.floor(x + reach) + 1)}
+    for row in rows:
+        for column in columns:
+            place = min(max(row, 0), grid.side - 1) * grid.side + min(max(column, 0), grid.side - 1)
+            characters[place] = CHARACTER_CLASS.get(mark.label, 0)
+            roles[place] = ROLE_CLASS.get(mark.role, 0)
+            indices[place] = min(mark.index, MAX_INDEX - 1)
 
 
 def _place(x: float, y: float, drawing: Drawing, grid: Grid) -> tuple[int, float]:

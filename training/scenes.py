@@ -109,7 +109,7 @@ def draw(shapes: tuple[Shape, ...], background: str, rng: random.Random, domain:
         x, y, radius = shape.x * width, shape.y * height, shape.radius * min(width, height)
         paint(pen, shape.kind, _tinted(COLOURS[shape.colour], rng, domain.tint), x, y, radius)
         centres.append(len(marks))
-        marks += cover(shape, x, y, radius)
+        marks.append(cover(shape, x, y, radius))
     return Scene(shapes, background, Drawing(image, tuple(marks)), tuple(centres))
 
 
@@ -118,16 +118,10 @@ def _tinted(colour: Colour, rng: random.Random, amount: int) -> Colour:
     return red, green, blue
 
 
-def cover(shape: Shape, x: float, y: float, radius: float) -> list[Mark]:
-    """Marks over a shape: its centre first, then a ring inside it; the index tells colour and size."""
+def cover(shape: Shape, x: float, y: float, radius: float) -> Mark:
+    """The mark over a shape; the index tells colour and size."""
     index = tuple(COLOURS).index(shape.colour) * len(SIZES) + tuple(SIZES).index(shape.size)
-    marks = [Mark(x, y, "", shape.kind, index)]
-    for step in range(8):
-        angle = step * math.pi / 4
-        marks.append(
-            Mark(x + 0.55 * radius * math.cos(angle), y + 0.55 * radius * math.sin(angle), "", shape.kind, index)
-        )
-    return marks
+    return Mark(x, y, "", shape.kind, index, 0.7 * radius)
 
 
 def paint(pen: ImageDraw.ImageDraw, kind: str, colour: Colour, x: float, y: float, radius: float) -> None:

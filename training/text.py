@@ -57,3 +57,21 @@ def _exchange(rng: random.Random) -> Turn:
 def turns(rng: random.Random) -> tuple[Turn, ...]:
     """One to three exchanges."""
     return tuple(_exchange(rng) for _ in range(rng.randint(1, 3)))
+
+
+HELD_OUT = (
+    *(Turn(question, say(HELLO)) for question in ("Hi!", "hey there", "Good afternoon")),
+    *(Turn(question, say(WHO)) for question in ("What are you able to do?", "Who is this?", "What do you do?")),
+    *(
+        Turn(question, say(CANNOT))
+        for question in (
+            "Write an essay about ancient Egypt.",
+            "What is the capital of Sweden?",
+            "Explain how airplanes fly.",
+            "Tell me a joke about lawyers.",
+            "Give me a recipe for pancakes.",
+        )
+    ),
+    Turn("thank you so much", say(THANKS)),
+)
+"""Questions that training never draws."""

@@ -1,7 +1,7 @@
 """Pocket's tokenizer: bytes, and whole words and phrases of its own answers.
 
 A byte-level BPE without merges, so that names and numbers are read character by character, one token each; the words
-of captions, LaTeX commands and the fixed parts of the receipt's JSON are tokens of their own, which keeps answers short.
+of captions, LaTeX commands and the fixed parts of a receipt's JSON are tokens of their own, so answers stay short.
 """
 
 from __future__ import annotations

@@ -29,7 +29,6 @@ class Run:
     """What to train, for how long, and where to keep it."""
 
     folder: Path
-    out: Path | None = None
     minutes: float = 120.0
     steps: int | None = None
     rate: float = 1e-3
@@ -141,8 +140,10 @@ def train(run: Run, report: Report, resume: bool = False) -> Progress:
     report(
         f"{sum(weight.numel() for weight in trainer.learner.model.parameters()):,} parameters, {len(tokenizer)} tokens"
     )
-    _loop(trainer, report)
-    trainer.save()
+    try:
+        _loop(trainer, report)
+    finally:
+        trainer.save()
     (run.folder / "progress.json").write_text(json.dumps(vars(trainer.progress) | {"history": []}, default=str))
     return trainer.progress
 

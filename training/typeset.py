@@ -202,12 +202,12 @@ def _put(pen: ImageDraw.ImageDraw, glyph: Glyph, font: str, ink: tuple[int, int,
     index = glyph.number
     if glyph.label == "bar":
         pen.line((x, y, x + glyph.width, y), ink, line)
-        return Mark(middle, y, "bar", glyph.role, index)
+        return Mark(middle, y, "bar", glyph.role, index, 0.2 * glyph.size)
     if glyph.label == "√":
         top, hook = y - glyph.height, 0.5 * glyph.size
         points = [(x + 0.05 * hook, y - 0.45 * glyph.height), (x + 0.2 * hook, y - 0.5 * glyph.height),
                   (x + 0.55 * hook, y - 1), (x + hook, top), (x + glyph.width, top)]  # fmt: skip
         pen.line(points, ink, line, joint="curve")
-        return Mark(x + 0.5 * hook, y - 0.3 * glyph.height, "√", glyph.role, index)
+        return Mark(x + 0.5 * hook, y - 0.3 * glyph.height, "√", glyph.role, index, 0.2 * glyph.size)
     pen.text((x, y), glyph.label, ink, fonts.load(font, glyph.size), anchor="ls")
-    return Mark(middle, y - 0.3 * glyph.size, glyph.label, glyph.role, index)
+    return Mark(middle, y - 0.3 * glyph.size, glyph.label, glyph.role, index, 0.3 * glyph.size)

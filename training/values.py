@@ -9,13 +9,17 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Mark:
-    """One thing at one point of a drawing: which character or symbol, in which role, at which place in its line."""
+    """One thing at one point of a drawing: which character or symbol, in which role, at which place in its line.
+
+    `spread` is how far a thing larger than a character reaches from its point.
+    """
 
     x: float
     y: float
     label: str
     role: str
     index: int
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)

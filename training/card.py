@@ -1,0 +1,107 @@
+"""Writes the model card from what the training and the evaluation left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HEAD = """---
+license: apache-2.0
+library_name: transformers
+pipeline_tag: image-text-to-text
+tags: [mllama, tiny, synthetic]
+---
+
+# Pocket
+
+A very small vision-language model of the Llama 3.2 Vision architecture (`MllamaForConditionalGeneration`), trained
+from scratch for Glimpse, so that the first run needs no download. It is a demonstration and a test fixture that
+really reads what it is shown, within a narrow world. It knows nothing else: no facts, no photographs, no
+handwriting, no other language. For anything else choose a bigger model.
+
+It shares no weights and no text with Llama: everything in it was drawn and learnt by `make pocket` in this
+repository.
+
+## What it does
+
+- **Scenes**: one to four shapes (circle, square, triangle, star, diamond) in eight colors and three sizes, at nine
+  places, on a plain background: a caption in one line, a detailed one, alt text, and questions about count, color,
+  size, place.
+- **Receipts**: printed in English, one to four items, three ways to print an item, a few layouts: JSON in the
+  receipt task's schema, and questions about single fields.
+- **Formulas**: one line with fractions, square roots, powers, indices, sums, integrals and ten Greek letters:
+  LaTeX.
+- **Clips**: one shape that rests, moves, appears or vanishes, seen as contact sheets of 4 x 4 frames.
+- **Two images**: a later image beside an earlier one, where the question fits only one of them.
+- **Without an image**: says what it is, and that it cannot do the rest.
+
+Images are scaled to one tile of 224 x 224 pixels, so small print is out of its reach.
+"""
+
+TAIL = """
+## Limits
+
+- One tile: receipts with more than about twelve lines, or long lines, become too small to read.
+- Amounts have a point and two decimals; dates are YYYY-MM-DD or DD.MM.YYYY; currencies are EUR, USD, GBP.
+- Names are read letter by letter; in unusual fonts single letters go wrong, and nothing tells you so.
+- With two images it goes by what the question is about; it hardly knows which came first.
+- Times in clips are the weakest part; see the table.
+- It answers every image as if it were one of its four kinds. A photograph gets a wrong answer, not a refusal.
+
+## Repeat it
+
+`make pocket` draws, trains and writes this folder; `make evaluate` scores it. The figures above are that run's.
+Data: drawn by `training/` while training, none stored; names for shops and goods in the held-out set are in none
+of the training lists, its fonts (Noto Sans, Noto Serif, DejaVu Sans Mono Bold; DejaVu Sans Oblique for formulas)
+are used by no training drawing, and its seeds differ. No figure was used to choose anything.
+"""
+
+
+def write(folder: Path) -> None:
+    """The card, from scores.json and training.json beside the weights, where they exist."""
+    scores, training = _read(folder / "scores.json"), _read(folder / "training.json")
+    text = HEAD + _size(folder) + _trained(training) + _table(scores) + TAIL
+    (folder / "README.md").write_text(text)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def _size(folder: Path) -> str:
+    shape = _read(folder / "config.json")
+    vision, text = shape.get("vision_config", {}), shape.get("text_config", {})
+    weights = folder / "model.safetensors"
+    megabytes = weights.stat().st_size / 1e6 if weights.exists() else 0.0
+    return (
+        f"\n## Size\n\n{megabytes / 2:.1f} million parameters, {megabytes:.1f} MB in bfloat16. Vision: tile"
+        f" {vision.get('image_size')}, patch {vision.get('patch_size')}, width {vision.get('hidden_size')},"
+        f" {vision.get('num_hidden_layers')} + {vision.get('num_global_layers')} layers. Text: width"
+        f" {text.get('hidden_size')}, {text.get('num_hidden_layers')} layers, cross-attention in"
+        f" {text.get('cross_attention_layers')}, {text.get('vocab_size')} tokens.\n"
+    )
+
+
+def _trained(training: dict[str, Any]) -> str:
+    if not training:
+        return ""
+    return (
+        f"\n## Training\n\n{training['samples']:,} chats, {training['steps']:,} steps, {training['minutes']:.0f} minutes"
+        f" on {training['device']}, seed {training['seed']}, {training['date']}. Besides the next token, two dense losses"
+        " (what stands in each patch; where the next character is read from) were used and dropped afterwards."
+        " `loss.png` shows the run.\n"
+    )
+
+
+def _table(scores: dict[str, Any]) -> str:
+    if not scores:
+        return "\n## Scores\n\nNot evaluated yet.\n"
+    rows = "".join(f"| {name} | {row['score']:.1%} | {row['asked']} |\n" for name, row in scores["scores"].items())
+    speed = scores["speed"]
+    return (
+        f"\n## Scores\n\nHeld-out set `{scores['seed']}`, {scores['date']}, answers generated greedily.\n\n"
+        f"| measure | right | asked |\n|---|---|---|\n{rows}\n"
+        f"First token after {speed['first_token_seconds']} s, then {speed['tokens_a_second']} tokens a second, on the"
+        " machine that ran it.\n"
+    )

@@ -1,0 +1,91 @@
+"""`python -m training.evaluate`: score a model on the held-out set, as a table, a JSON file and the model card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training import card, scores, text
+from training.mixture import HELD_OUT, draw
+from training.talk import Talker
+from training.values import Chat
+
+SEED = "held-out-1"
+"""Fixed, so that anyone can repeat the run; training seeds are numbers."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many chats of each kind; text has a fixed list."""
+
+    receipt: int = 80
+    scene: int = 80
+    formula: int = 80
+    clip: int = 40
+    pair: int = 30
+
+
+def chats(size: Size) -> Iterator[Chat]:
+    """The held-out set, the same each time."""
+    for kind, count in vars(size).items():
+        for number in range(count):
+            yield draw(random.Random(f"{SEED}:{kind}:{number}"), HELD_OUT, kind)
+    for turn in text.HELD_OUT:
+        yield Chat("text", (), (turn,))
+
+
+def speed(talker: Talker, chat: Chat) -> dict[str, float]:
+    """Seconds to the first token and tokens a second of one answer, the median of three."""
+    first, rates = [], []
+    for _ in range(3):
+        began = time.perf_counter()
+        talker.answers(chat, most=1)
+        first.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        answer = talker.answers(chat)[0]
+        tokens = len(talker.processor.tokenizer(answer, add_special_tokens=False)["input_ids"]) + 1
+        rates.append(tokens / (time.perf_counter() - began))
+    return {"first_token_seconds": round(sorted(first)[1], 3), "tokens_a_second": round(sorted(rates)[1], 1)}
+
+
+def evaluate(folder: Path, size: Size, device: str) -> dict[str, Any]:
+    """All scores of a model folder."""
+    talker, tally = Talker(folder, device), scores.Tally()
+    began = time.perf_counter()
+    for number, chat in enumerate(chats(size), 1):
+        scores.score(chat, talker.answers(chat), tally)
+        if number % 20 == 0:
+            print(f"{number} chats, {time.perf_counter() - began:.0f} s", flush=True)
+    sample = draw(random.Random(f"{SEED}:speed"), HELD_OUT, "receipt")
+    timed = speed(talker, Chat("receipt", sample.drawings, sample.turns[:1]))
+    return {"seed": SEED, "date": date.today().isoformat(), "scores": tally.table(), "speed": timed}
+
+
+def main() -> None:
+    """Score, print, and write scores.json and the card beside the model."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
+    parser.add_argument("--model", type=Path, default=Path("assets/pocket"))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--share", type=float, default=1.0, help="a part of the set, for a quick look; writes nothing")
+    options = parser.parse_args()
+    size = Size(**{kind: max(1, round(count * options.share)) for kind, count in vars(Size()).items()})
+    result = evaluate(options.model, size, options.device)
+    for name, row in result["scores"].items():
+        print(f"{name:32s} {row['score']:7.1%}  of {row['asked']}")
+    print(", ".join(f"{name} {value}" for name, value in result["speed"].items()))
+    if options.share >= 1.0:
+        (options.model / "scores.json").write_text(json.dumps(result, indent=1) + "\n")
+        card.write(options.model)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""What a person can set, from the command line or the environment, as one frozen value.
+
+Each field says its own option: name, environment variable, help, limits. It knows no engine and no page.
+"""
+
+import argparse
+import dataclasses
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from backend.engine.spec import EngineSpec, Quantization
+
+Reader = Callable[[str], Any]
+Account = tuple[str, str]
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def whole(lowest: int, highest: int) -> Reader:
+    """Reads a whole number within limits."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = lowest - 1
+        if not lowest <= number <= highest:
+            raise argparse.ArgumentTypeError(f"“{text}” is no whole number from {lowest} to {highest}")
+        return number
+
+    return read
+
+
+def one_of(*choices: str) -> Reader:
+    """Reads one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(f"“{text}” is none of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def words(text: str) -> str:
+    """Reads anything but nothing."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a value is missing")
+    return text.strip()
+
+
+def folder(text: str) -> Path:
+    """Reads the path of a folder, which need not be there yet."""
+    path = Path(words(text)).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a file, not a folder")
+    return path
+
+
+def device(text: str) -> str:
+    """Reads a torch device, or auto."""
+    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"“{text}” is none of auto, cpu, cuda, cuda:1, mps, xpu")
+    return text
+
+
+def yes_or_no(text: str) -> bool:
+    """Reads a switch from the environment."""
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("", "0", "false", "no", "off"):
+        return False
+    raise argparse.ArgumentTypeError(f"“{text}” is neither 1 nor 0")
+
+
+def accounts(text: str) -> tuple[Account, ...]:
+    """Reads user:password, or @file with one a line. Never repeats a password in an error."""
+    lines = [text]
+    if text.startswith("@"):
+        try:
+            lines = Path(text[1:]).expanduser().read_text().split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise argparse.ArgumentTypeError(f"the file {text[1:]} cannot be read") from error
+    pairs = [line.strip().partition(":") for line in lines if line.strip()]
+    if not pairs or not all(user and password for user, _, password in pairs):
+        raise argparse.ArgumentTypeError("each account is written user:password")
+    return tuple((user, password) for user, _, password in pairs)
+
+
+def _option(group: str, help: str, default: Any = None, *, metavar: str = "", read: Reader = words) -> Any:
+    meta = {"group": group, "help": help, "metavar": metavar, "read": read}
+    if callable(default):
+        return field(default_factory=default, metadata=meta)
+    return field(default=default, metadata=meta, repr=read is not accounts)  # passwords keep out of logs
+
+
+def _data_dir() -> Path:
+    return user_data_path("glimpse", appauthor=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. `model` None lets the catalogue choose; `auth` lists who may log in, and is empty where all may."""
+
+    model: str | None = _option("model", "Hugging Face id or folder; chosen by what the machine has", metavar="ID")
+    revision: str | None = _option("model", "branch, tag or commit of the model", metavar="REV")
+    adapter: str | None = _option("model", "LoRA adapter to put on it, id or folder", metavar="ID")
+    quantization: Quantization = _option(  # noqa: RUF009 (a dataclasses.field)
+        "model", "auto, 4bit, 8bit or none", "auto", metavar="Q", read=one_of("auto", "4bit", "8bit", "none")
+    )
+    device: str = _option("model", "auto, cpu, cuda, cuda:1, ...", "auto", metavar="D", read=device)
+    offline: bool = _option("model", "never use the network", False)
+    video_frames: int = _option("answers", "frames that the model sees of a clip", 64, metavar="N", read=whole(1, 512))
+    queue_size: int = _option("answers", "requests that may wait", 16, metavar="N", read=whole(1, 10_000))
+    max_upload_mb: int = _option("answers", "largest file", 200, metavar="MB", read=whole(1, 100_000))
+    host: str = _option("page", "address to listen on", "127.0.0.1", metavar="ADDR")
+    port: int = _option("page", "port; 0 takes any free one", 7860, metavar="N", read=whole(0, 65535))
+    share: bool = _option("page", "make a public link, with a password", False)
+    auth: tuple[Account, ...] = _option(
+        "page", "ask for this login (repeatable), or for one in @FILE", (), metavar="USER:PASSWORD", read=accounts
+    )
+    data_dir: Path = _option(  # noqa: RUF009 (a dataclasses.field)
+        "place", "conversations and their media", _data_dir, metavar="DIR", read=folder
+    )
+    log_level: str = _option("place", ", ".join(LOG_LEVELS), "info", metavar="LEVEL", read=one_of(*LOG_LEVELS))
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The largest file, in bytes."""
+        return self.max_upload_mb * 2**20
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches the page."""
+        if self.share:
+            return False
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def engine_spec(self, model: str, quantization: Quantization) -> EngineSpec:
+        """What the engine is to run, once it is known which model."""
+        return EngineSpec(
+            model=model,
+            revision=self.revision,
+            quantization=quantization,
+            device=self.device,
+            adapter=self.adapter,
+            offline=self.offline,
+            queue_size=self.queue_size,
+        )
+
+
+def add_options(parser: argparse.ArgumentParser, groups: Sequence[str]) -> None:
+    """Give `parser` the options of these groups: model, answers, page, place."""
+    for title in groups:
+        group = parser.add_argument_group(title)
+        for each in _fields([title]):
+            shape: dict[str, Any] = {"dest": each.name, "default": argparse.SUPPRESS, "help": _help(each)}
+            if each.default is False:
+                shape |= {"action": "store_true"}
+            else:
+                shape |= {"type": each.metadata["read"], "metavar": each.metadata["metavar"]}
+                shape |= {"action": "append"} if each.default == () else {}
+            group.add_argument("--" + each.name.replace("_", "-"), **shape)
+
+
+def read_settings(
+    parser: argparse.ArgumentParser, groups: Sequence[str], namespace: argparse.Namespace, environ: Mapping[str, str]
+) -> Settings:
+    """The settings of these groups: from what was parsed, else from the environment, else the defaults.
+
+    A wrong value in the environment ends the program as a wrong option does: one sentence, exit status 2.
+    """
+    values: dict[str, Any] = {}
+    for each in _fields(groups):
+        if hasattr(namespace, each.name):
+            given = getattr(namespace, each.name)
+            values[each.name] = tuple(account for some in given for account in some) if each.default == () else given
+        elif text := environ.get(_variable(each), "").strip():
+            read = yes_or_no if each.default is False else each.metadata["read"]
+            try:
+                values[each.name] = read(text)
+            except argparse.ArgumentTypeError as error:
+                parser.error(f"{_variable(each)}: {error}")
+    return Settings(**values)
+
+
+def with_password(settings: Settings) -> Settings:
+    """The same settings; where the page is shared and nobody need log in, with a made-up login."""
+    if not settings.share or settings.auth:
+        return settings
+    return dataclasses.replace(settings, auth=(("glimpse", secrets.token_urlsafe(12)),))
+
+
+def _fields(groups: Sequence[str]) -> list["dataclasses.Field[Any]"]:
+    return [each for each in dataclasses.fields(Settings) if each.metadata["group"] in groups]
+
+
+def _variable(each: "dataclasses.Field[Any]") -> str:
+    return f"GLIMPSE_{each.name.upper()}"
+
+
+def _help(each: "dataclasses.Field[Any]") -> str:
+    default = _data_dir() if each.name == "data_dir" else each.default
+    usual = f"{default}; " if default not in (None, False, ()) else ""
+    return f"{each.metadata['help']} ({usual}{_variable(each)})".replace(str(Path.home()), "~").replace("%", "%%")

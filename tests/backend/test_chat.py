@@ -1,0 +1,258 @@
+"""A new message: what the engine is asked, what the reader sees, what is kept, and what is refused."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+
+from backend.chat.chat import UNEXPECTED
+from backend.engine.scripted import Gate
+from backend.errors import (
+    EmptyMessage,
+    GlimpseError,
+    InputError,
+    ModelFailed,
+    OutOfMemory,
+    QueueFull,
+    StorageError,
+    UnknownConversation,
+    UnsupportedMedia,
+)
+from backend.types import (
+    Finished,
+    GenerationRequest,
+    ImagePart,
+    Message,
+    Progress,
+    Queued,
+    SamplingParams,
+    StreamEvent,
+    TextDelta,
+    TextPart,
+    Usage,
+    VideoPart,
+)
+from tests.backend.house import House, Reader, assistant, events, failure, sha, user
+
+
+async def test_a_text_is_answered_and_kept(house: House) -> None:
+    house.engine.script = ["Hello there"]
+    got = await events(house.chat.submit(house.id, "Hi"))
+    assert got == [TextDelta("Hello"), TextDelta(" there"), Finished("stop", Usage(1, 2))]
+    [turn] = house.history.turns(house.id)
+    assert (turn.user, turn.reply, turn.finish_reason, turn.usage, turn.model, turn.error, turn.task) == (
+        (user("Hi"), "Hello there", "stop", Usage(1, 2), "scripted", None, "chat")
+    )
+    assert house.engine.requests == [GenerationRequest(house.id, (user("Hi"),), turn.sampling)]
+
+
+async def test_files_go_before_the_words_in_the_order_in_which_they_came(house: House) -> None:
+    files = [house.file("a.png"), house.file("clip.mp4"), house.file("b.png")]
+    house.store.gates["a.png"] = Gate()
+    house.engine.script = ["Nice"]
+    reading = Reader(house.chat.submit(house.id, "What is this?", files, video_frames=8))
+    await house.store.gates["a.png"].reached.wait()
+    house.store.gates["a.png"].open()
+    assert await reading.task == [
+        Progress("reading the image"),
+        Progress("reading the clip", 0, 8),
+        Progress("reading the image"),
+        TextDelta("Nice"),
+        Finished("stop", Usage(3, 1, images=2, frames=8)),
+    ]
+    media = (ImagePart(sha("a.png")), VideoPart(sha("clip.mp4"), 8), ImagePart(sha("b.png")))
+    assert house.asked() == (user(*media, "What is this?"),)
+    assert house.history.turns(house.id)[0].media == media
+
+
+async def test_every_earlier_image_and_answer_is_still_known(house: House) -> None:
+    await house.says("What is this?", "A dog", house.file("dog.png"))
+    await house.says("And this?", "A clip", house.file("clip.mp4"), system=" Be brief. ")
+    await house.says("Which is older?", "The dog")
+    await house.says("Sure?", "Yes", system="Be kind.")
+    assert house.asked() == (
+        Message("system", (TextPart("Be kind."),)),
+        user(ImagePart(sha("dog.png")), "What is this?"),
+        assistant("A dog"),
+        user(VideoPart(sha("clip.mp4")), "And this?"),
+        assistant("A clip"),
+        user("Which is older?"),
+        assistant("The dog"),
+        user("Sure?"),
+    )
+
+
+async def test_a_preset_asks_with_its_prompt_in_its_turn_and_in_all_after_it(house: House) -> None:
+    await house.says("In French.", "Un chien", house.file("dog.png"), task="caption")
+    await house.says("", "Ein Hund", task="caption")
+    await house.says("Thanks", "Welcome")
+    prompt = "Describe this image in one line."
+    assert house.asked() == (
+        user(ImagePart(sha("dog.png")), f"{prompt}\nIn French."),
+        assistant("Un chien"),
+        user(prompt),
+        assistant("Ein Hund"),
+        user("Thanks"),
+    )
+    assert [(turn.user.text, turn.task) for turn in house.history.turns(house.id)] == [
+        ("In French.", "caption"),
+        ("", "caption"),
+        ("Thanks", "chat"),
+    ]
+
+
+async def test_what_failed_is_left_out_and_what_was_stopped_is_not(house: House) -> None:
+    house.engine.script = [OutOfMemory("No memory.")]
+    await failure(house.chat.submit(house.id, "failed", [house.file("huge.png")]))
+    house.engine.script = ["Half an", ModelFailed("It broke.")]
+    await failure(house.chat.submit(house.id, "broke"))
+    house.engine.script = [Queued(1), Gate()]
+    async with aclosing(house.chat.submit(house.id, "stopped", [house.file("dog.png")])) as stream:
+        assert [await anext(stream), await anext(stream)] == [Progress("reading the image"), Queued(1)]
+    await house.says("next", "Good")
+    assert house.asked() == (
+        user("broke"),
+        assistant("Half an"),
+        user(ImagePart(sha("dog.png")), "stopped", "next"),
+    )
+    assert house.kept() == [
+        ("failed", "", None, "No memory."),
+        ("broke", "Half an", None, "It broke."),
+        ("stopped", "", "cancelled", None),
+        ("next", "Good", "stop", None),
+    ]
+
+
+async def test_the_persons_settings_reach_the_engine_and_the_history(house: House) -> None:
+    wanted = SamplingParams(max_new_tokens=9, temperature=0.5, top_p=0.8, seed=7)
+    await house.says("Hi", "Hello", sampling=wanted)
+    assert house.engine.requests[-1].sampling == house.history.turns(house.id)[-1].sampling == wanted
+
+
+async def test_a_preset_draws_in_its_own_way(house: House) -> None:
+    wanted = SamplingParams(max_new_tokens=9, temperature=0.5, repetition_penalty=1.3, seed=7)
+    await house.says("", "{}", house.file("r.png"), task="receipt", sampling=wanted)
+    drawn = SamplingParams(max_new_tokens=9, temperature=0.0, repetition_penalty=1.0, seed=7)
+    assert house.engine.requests[-1] == GenerationRequest(house.id, house.asked(), drawn, "receipt")
+
+
+async def test_a_seed_is_drawn_and_kept_where_none_is_set(house: House) -> None:
+    await house.says("Hi", "Hello")
+    await house.says("Hi", "Hello")
+    first, second = (turn.sampling.seed for turn in house.history.turns(house.id))
+    assert first is not None
+    assert second is not None
+    assert first != second
+    assert [request.sampling.seed for request in house.engine.requests] == [first, second]
+
+
+async def test_half_characters_from_a_browser_never_reach_the_engine(house: House) -> None:
+    await house.says("a\ud800", "Hello", system="b\ud800")
+    assert house.asked() == (Message("system", (TextPart("b?"),)), user("a?"))
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "task", "title"),
+    [
+        ("What is this?", ["dog.png"], "chat", "What is this?"),
+        ("", ["dog.png", "cat.png"], "chat", "dog.png, cat.png"),
+        ("", ["dog.png"], "receipt", "Receipt to JSON: dog.png"),
+        ("In French.", ["dog.png"], "caption", "In French."),
+    ],
+)
+async def test_a_conversation_is_named_after_its_first_message(
+    house: House, text: str, files: list[str], task: str, title: str
+) -> None:
+    await house.says(text, "Answer", *map(house.file, files), task=task)
+    await house.says("Something else", "Answer")
+    assert house.history.summary(house.id).title == title
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "options", "error", "sentence"),
+    [
+        ("", [], {}, EmptyMessage, "Write a message or add a picture or a video."),
+        (" \n", [], {}, EmptyMessage, "Write a message or add a picture or a video."),
+        ("", [], {"task": "receipt"}, EmptyMessage, "Add a picture: the preset “Receipt to JSON” reads one."),
+        ("Hi", [], {"task": "receipt"}, InputError, "Add a picture: the preset “Receipt to JSON” reads one."),
+        ("", ["a.png"], {"task": "describe_video"}, InputError, "Add a video: the preset “Describe video” reads one."),
+        ("", ["a.mp4"], {"task": "latex"}, InputError, "Add a picture: the preset “LaTeX” reads one."),
+        ("Hi", ["a.png"] * 11, {}, InputError, "Send at most 10 files in one message; this one has 11."),
+        ("Hi", ["a.png", "bad.png"], {}, UnsupportedMedia, "bad.png is broken; send another copy."),
+        ("Hi", [], {"owner": "bob"}, UnknownConversation, "This conversation is not there any more; start a new one."),
+    ],
+)
+async def test_bad_input_is_one_sentence_and_adds_nothing(
+    house: House, text: str, files: list[str], options: dict[str, str], error: type[GlimpseError], sentence: str
+) -> None:
+    paths = [house.file(name, "broken" if name == "bad.png" else None) for name in files]
+    assert await failure(house.chat.submit(house.id, text, paths, **options)) == (error, sentence)  # type: ignore[arg-type]
+    await house.chat.close()
+    assert (house.kept(), house.engine.requests, house.store.names) == ([], [], {})
+    await house.says("Hi", "Hello")
+    assert house.kept() == [("Hi", "Hello", "stop", None)]
+
+
+async def test_an_unknown_preset_is_one_sentence(house: House) -> None:
+    error, sentence = await failure(house.chat.submit(house.id, "Hi", task="poem"))
+    assert (error, sentence.partition(";")[0]) == (InputError, "There is no preset “poem”")
+
+
+async def test_a_preset_may_speak_of_an_earlier_image_without_words(house: House) -> None:
+    await house.says("What is this?", "A receipt", house.file("r.png"))
+    await house.says("", "{}", task="receipt")
+    assert house.kept()[-1] == ("", "{}", "stop", None)
+
+
+async def test_a_bad_file_ends_the_reading_of_the_others(house: House) -> None:
+    gate = house.store.gates["slow.mp4"] = Gate()
+    files = [house.file("slow.mp4"), house.file("bad.png", "broken")]
+    assert (await failure(house.chat.submit(house.id, "Hi", files)))[0] is UnsupportedMedia
+    assert gate.reached.is_set
+
+
+@pytest.mark.parametrize("reply", ["", "Half an"])
+async def test_an_error_reaches_the_reader_and_stays_with_the_turn(house: House, reply: str) -> None:
+    house.engine.script = [reply, QueueFull("Five requests wait already; try again soon.")]
+    assert await failure(house.chat.submit(house.id, "Hi")) == (
+        QueueFull,
+        "Five requests wait already; try again soon.",
+    )
+    assert house.kept() == [("Hi", reply, None, "Five requests wait already; try again soon.")]
+
+
+async def test_an_unexpected_error_is_a_sentence_for_the_reader_and_a_traceback_in_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.engine.script = ["Half", ZeroDivisionError("secret")]
+    with caplog.at_level(logging.ERROR):
+        assert await failure(house.chat.submit(house.id, "Hi")) == (ModelFailed, UNEXPECTED)
+    assert house.kept() == [("Hi", "Half", None, UNEXPECTED)]
+    assert "ZeroDivisionError: secret" in caplog.text
+
+
+async def test_a_stream_that_only_ends_is_an_error(house: House) -> None:
+    async def silent(_: GenerationRequest) -> AsyncGenerator[StreamEvent]:
+        yield TextDelta("Half")
+
+    house.engine.stream = silent  # type: ignore[method-assign]
+    assert await failure(house.chat.submit(house.id, "Hi")) == (
+        ModelFailed,
+        "The model's answer broke off; press Retry.",
+    )
+    assert house.kept() == [("Hi", "Half", None, "The model's answer broke off; press Retry.")]
+
+
+async def test_a_full_disk_ends_the_answer_with_its_own_sentence(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("The disk is full.")
+
+    house.engine.script = ["Hello"]
+    monkeypatch.setattr(house.history, "write_reply", full)
+    assert await failure(house.chat.submit(house.id, "Hi")) == (StorageError, "The disk is full.")
+    assert house.engine.active == 0
+    monkeypatch.undo()
+    await house.says("Again", "Hello")

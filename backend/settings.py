@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def _data_dir() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. `model` None lets the catalogue choose; `auth` lists who may log in, and is empty where all may."""
+    """All settings. `model` None lets the catalogue choose; `auth` lists who may log in, None where all may."""
 
     model: str | None = _option("model", "Hugging Face id or folder; chosen by what the machine has", metavar="ID")
     revision: str | None = _option("model", "branch, tag or commit of the model", metavar="REV")
@@ -123,8 +124,8 @@ class Settings:
     host: str = _option("page", "address to listen on", "127.0.0.1", metavar="ADDR")
     port: int = _option("page", "port; 0 takes any free one", 7860, metavar="N", read=whole(0, 65535))
     share: bool = _option("page", "make a public link, with a password", False)
-    auth: tuple[Account, ...] = _option(
-        "page", "ask for this login (repeatable), or for one in @FILE", (), metavar="USER:PASSWORD", read=accounts
+    auth: tuple[Account, ...] | None = _option(
+        "page", "ask for this login (repeatable), or for one in @FILE", metavar="USER:PASSWORD", read=accounts
     )
     data_dir: Path = _option(  # noqa: RUF009 (a dataclasses.field)
         "place", "conversations and their media", _data_dir, metavar="DIR", read=folder
@@ -169,7 +170,7 @@ def add_options(parser: argparse.ArgumentParser, groups: Sequence[str]) -> None:
                 shape |= {"action": "store_true"}
             else:
                 shape |= {"type": each.metadata["read"], "metavar": each.metadata["metavar"]}
-                shape |= {"action": "append"} if each.default == () else {}
+                shape |= {"action": "append"} if each.metadata["read"] is accounts else {}
             group.add_argument("--" + each.name.replace("_", "-"), **shape)
 
 
@@ -184,7 +185,7 @@ def read_settings(
     for each in _fields(groups):
         if hasattr(namespace, each.name):
             given = getattr(namespace, each.name)
-            values[each.name] = tuple(account for some in given for account in some) if each.default == () else given
+            values[each.name] = tuple(chain(*given)) if each.metadata["read"] is accounts else given
         elif text := environ.get(_variable(each), "").strip():
             read = yes_or_no if each.default is False else each.metadata["read"]
             try:
@@ -211,5 +212,5 @@ def _variable(each: "dataclasses.Field[Any]") -> str:
 
 def _help(each: "dataclasses.Field[Any]") -> str:
     default = _data_dir() if each.name == "data_dir" else each.default
-    usual = f"{default}; " if default not in (None, False, ()) else ""
+    usual = f"{default}; " if default not in (None, False) else ""
     return f"{each.metadata['help']} ({usual}{_variable(each)})".replace(str(Path.home()), "~").replace("%", "%%")

@@ -86,12 +86,15 @@ def _size(folder: Path) -> str:
 def _trained(training: dict[str, Any]) -> str:
     if not training:
         return ""
-    return (
-        f"\n## Training\n\n{training['samples']:,} chats, {training['steps']:,} steps, {training['minutes']:.0f} minutes"
-        f" on {training['device']}, seed {training['seed']}, {training['date']}. Besides the next token, two dense losses"
-        " (what stands in each patch; where the next character is read from) were used and dropped afterwards."
-        " `loss.png` shows the run.\n"
+    run = (
+        f"{training['samples']:,} chats, {training['steps']:,} steps, {training['minutes']:.0f} minutes on"
+        f" {training['device']}, seed {training['seed']}, {training['date']}."
     )
+    losses = (
+        "Besides the next token, two dense losses (what stands in each patch; where the next character is read from)"
+        " were used and dropped afterwards. `loss.png` shows the run."
+    )
+    return f"\n## Training\n\n{run} {losses}\n"
 
 
 def _table(scores: dict[str, Any]) -> str:

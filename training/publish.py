@@ -1,4 +1,4 @@
-"""Puts the latest checkpoint's model where it ships from, with its loss plot, what is known of the run, and the card."""
+"""Puts the latest checkpoint's model where it ships from, with its loss plot, the run's facts and the card."""
 
 from __future__ import annotations
 

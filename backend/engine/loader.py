@@ -163,14 +163,17 @@ def _quantization(kind: Any, config: Any, placement: Placement) -> BitsAndBytesC
 
 
 def _left_alone(kind: Any, config: Any) -> list[str]:
-    """The linear layers outside the language model: vision tower, projector, lm_head; they lose most by quantizing."""
+    """The linear layers outside the language model: vision tower, projector, lm_head; they lose most by quantizing.
+
+    Those whose rows are not whole blocks of 64 are left alone too: bitsandbytes cannot run them on a CPU.
+    """
     with torch.device("meta"):
         empty = kind.from_config(config)
     language = {id(module) for module in empty.get_decoder().modules()}
     return [
         name
         for name, module in empty.named_modules()
-        if isinstance(module, torch.nn.Linear) and id(module) not in language
+        if isinstance(module, torch.nn.Linear) and (id(module) not in language or module.in_features % 64)
     ]
 
 
@@ -192,7 +195,9 @@ def _weights_reported(total: int, report: Report) -> Iterator[None]:
 
     class Bar:
         def __init__(self, iterable: Any = None, total: float | None = None, **_: Any) -> None:
-            self.iterable, self.total, self.n = iterable, total or 0, 0.0
+            self.iterable = iterable
+            self.total = total or (len(iterable) if hasattr(iterable, "__len__") else 0)
+            self.n = 0.0
 
         def update(self, n: float | None = 1) -> None:
             self.n += n or 0

@@ -100,7 +100,7 @@ def test_a_clip_too_long_for_the_context_becomes_contact_sheets(models: dict[str
 def test_a_system_prompt_that_the_template_refuses_goes_into_the_first_turn(models: dict[str, Loaded]) -> None:
     asked = read(models["refusing"], system("Be brief."), user(image("red"), "What?"), reply("Red."), user("Sure?"))
     assert asked == (
-        f"<|begin_of_text|>{said('user', '<|image|>Be brief.{0}What?'.format(chr(10) * 2))}"
+        f"<|begin_of_text|>{said('user', f'<|image|>Be brief.{chr(10) * 2}What?')}"
         f"{said('assistant', 'Red.')}{said('user', 'Sure?')}{ASSISTANT}"
     )
 

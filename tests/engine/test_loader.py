@@ -1,0 +1,268 @@
+"""From an id or a folder to a model: what is loaded how, and what is said where it cannot be."""
+
+import errno
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import torch
+from huggingface_hub import errors
+from transformers import LlamaForCausalLM
+
+from backend.engine import failures, hub
+from backend.engine.families.frames import FrameFamily
+from backend.engine.families.sheets import SheetFamily
+from backend.engine.families.text import TextFamily
+from backend.engine.hub import fetch
+from backend.engine.loader import Loaded, load
+from backend.engine.placement import Checkpoint, Machine, place, quantization_of
+from backend.engine.spec import EngineSpec
+from backend.engine.transformers import answer
+from backend.errors import (
+    GlimpseError,
+    ModelFailed,
+    ModelGated,
+    ModelNotFound,
+    NoNetwork,
+    OutOfMemory,
+    SettingsError,
+    StorageError,
+)
+from backend.types import ModelInfo, SamplingParams
+from tests.engine import tiny
+from tests.engine.fakes import Outlet, Store, request, text, user
+
+GPU = Machine(cuda=True, bfloat16=True, bitsandbytes=True)
+UNSLOTH = Machine(cuda=True, bfloat16=True, bitsandbytes=True, unsloth=True)
+BIG = Checkpoint(bytes=21 * 2**30)
+
+
+def quietly(done: int, total: int) -> None:
+    pass
+
+
+def placed(checkpoint: Checkpoint, machine: Machine, **options: Any) -> tuple[str, str, int | None, str]:
+    found = place(EngineSpec("owner/name", **options), checkpoint, machine)
+    return found.way, found.device, found.bits, found.precision
+
+
+def test_each_kind_of_checkpoint_gets_its_family(models: dict[str, Loaded]) -> None:
+    families = {name: type(loaded.family) for name, loaded in models.items()}
+    assert families == {
+        "mllama": SheetFamily, "refusing": SheetFamily, "short": SheetFamily,
+        "llava": FrameFamily, "short-llava": FrameFamily, "llama": TextFamily,
+    }  # fmt: skip
+
+
+def test_the_page_learns_what_was_loaded(models: dict[str, Loaded], checkpoints: dict[str, Path]) -> None:
+    assert models["mllama"].info == ModelInfo(
+        id=str(checkpoints["mllama"]), name="mllama", family="mllama", context_length=4096, precision="fp32",
+        device="CPU", images=True, video=False, sampling=SamplingParams(1024, 0.6, 0.9, 50, 0.0, 1.0),
+    )  # fmt: skip
+    assert models["llama"].info.images is False
+    assert models["llama"].info.sampling.max_new_tokens == 5
+
+
+def test_half_precision_weights_are_loaded_as_fp32_on_a_cpu(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    LlamaForCausalLM.from_pretrained(checkpoints["llama"], dtype=torch.bfloat16).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (tmp_path / name).write_bytes((checkpoints["llama"] / name).read_bytes())
+    loaded = load(EngineSpec(str(tmp_path)), quietly)
+    assert {value.dtype for value in loaded.model.parameters()} == {torch.float32}
+
+
+def test_loading_reports_bytes(checkpoints: dict[str, Path]) -> None:
+    reported: list[tuple[int, int]] = []
+    load(EngineSpec(str(checkpoints["mllama"])), lambda done, total: reported.append((done, total)))
+    total = (checkpoints["mllama"] / "model.safetensors").stat().st_size
+    assert reported[0] == (0, total)
+    assert reported[-1] == (total, total)
+    assert reported == sorted(reported)
+
+
+def test_one_line_says_how_the_model_is_loaded_and_why(
+    checkpoints: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "backend.engine.loader"):
+        load(EngineSpec(str(checkpoints["llama"])), quietly)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"loading {checkpoints['llama']} with transformers on cpu in fp32: on a CPU full precision is the fastest"
+    ]
+
+
+def test_four_bits_leave_the_eyes_and_the_mouth_alone(checkpoints: dict[str, Path], models: dict[str, Loaded]) -> None:
+    bitsandbytes = pytest.importorskip("bitsandbytes")
+    loaded = load(EngineSpec(str(checkpoints["mllama"]), quantization="4bit"), quietly)
+    quantized = {
+        name.split(".layers")[0]
+        for name, module in loaded.model.named_modules()
+        if isinstance(module, bitsandbytes.nn.Linear4bit)
+    }
+    assert quantized == {"model.language_model"}
+    assert loaded.info.precision == "NF4"
+    outlet = Outlet()
+    answer(loaded, request(user("Hi")), Store(), outlet)
+    assert text(outlet.events)
+
+
+def test_the_way_is_chosen_by_what_the_machine_has() -> None:
+    assert placed(BIG, Machine(bitsandbytes=True)) == ("transformers", "cpu", None, "fp32")
+    assert placed(BIG, GPU) == ("transformers", "cuda", 4, "NF4")
+    assert placed(BIG, UNSLOTH) == ("unsloth", "cuda", 4, "NF4")
+    assert placed(BIG, Machine(cuda=True)) == ("transformers", "cuda", None, "fp16")
+    assert placed(Checkpoint(bytes=2**20), GPU) == ("transformers", "cuda", None, "bf16")
+    assert placed(Checkpoint(2**33, reads_images=False), UNSLOTH) == ("transformers", "cuda", 4, "NF4")
+
+
+def test_what_is_asked_for_is_done() -> None:
+    assert placed(BIG, UNSLOTH, device="cpu") == ("transformers", "cpu", None, "fp32")
+    assert placed(BIG, GPU, quantization="none") == ("transformers", "cuda", None, "bf16")
+    assert placed(BIG, GPU, quantization="8bit", device="cuda:1") == ("transformers", "cuda:1", 8, "8-bit")
+    assert placed(BIG, Machine(bitsandbytes=True), quantization="4bit") == ("transformers", "cpu", 4, "NF4")
+    assert placed(BIG, UNSLOTH, adapter="owner/lora")[0] == "transformers"
+
+
+def test_a_checkpoint_that_is_quantized_is_loaded_as_it_is() -> None:
+    quantized = Checkpoint(2**33, quantization="bitsandbytes NF4")
+    assert placed(quantized, GPU, quantization="8bit") == ("transformers", "cuda", None, "bitsandbytes NF4")
+    with pytest.raises(ModelFailed, match=r"pip install bitsandbytes$"):
+        placed(quantized, Machine())
+
+
+def test_a_gpu_that_is_not_there_gets_a_sentence() -> None:
+    with pytest.raises(SettingsError, match=r"^PyTorch finds no CUDA GPU on this machine"):
+        placed(BIG, Machine(), device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bitsandbytes NF4"),
+        ({"load_in_8bit": True}, "bitsandbytes 8-bit"),
+        ({"quant_method": "awq", "bits": 4}, "awq"),
+        (None, None),
+    ],
+)
+def test_a_config_says_how_its_weights_are_quantized(config: dict[str, Any] | None, words: str | None) -> None:
+    class Config:
+        quantization_config = config
+
+    assert quantization_of(Config()) == words
+
+
+@pytest.mark.parametrize("model", ["no/such/folder", "/no/such/folder", "./nothing", "~/nothing", "nothing"])
+def test_a_folder_that_is_not_there_gets_a_sentence(model: str) -> None:
+    with pytest.raises(ModelNotFound, match=f"^There is no folder {model} here; give a folder, or a Hugging Face id"):
+        fetch(model, None, offline=True, report=quietly)
+
+
+def test_a_model_that_is_not_here_and_no_network_get_a_sentence() -> None:
+    with pytest.raises(NoNetwork, match=r"^owner/never-fetched is not on this machine and cannot be fetched without"):
+        fetch("owner/never-fetched", None, offline=True, report=quietly)
+
+
+def refused(kind: type[errors.HfHubHTTPError], status: int = 403) -> errors.HfHubHTTPError:
+    asked = httpx2.Request("GET", "https://huggingface.co/owner/name")
+    return kind("no", response=httpx2.Response(status, request=asked))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (refused(errors.GatedRepoError), ModelGated, "owner/name asks you to accept its licence: do so at https://"),
+        (refused(errors.RepositoryNotFoundError, 401), ModelNotFound, "There is no model owner/name on Hugging Face"),
+        (refused(errors.RevisionNotFoundError, 404), ModelNotFound, "owner/name has no revision v2"),
+        (refused(errors.HfHubHTTPError, 503), ModelFailed, "Hugging Face does not hand out owner/name now"),
+        (errors.LocalEntryNotFoundError("no"), NoNetwork, "owner/name is not on this machine"),
+        (OSError(errno.ENOSPC, "full"), StorageError, "owner/name cannot be stored under "),
+    ],
+)
+def test_each_way_to_fail_a_download_has_its_sentence(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type[GlimpseError], sentence: str
+) -> None:
+    def download(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    with pytest.raises(kind) as caught:
+        fetch("owner/name", "v2", offline=False, report=quietly)
+    assert str(caught.value).startswith(sentence)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_download_reports_its_bytes_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def download(*_: object, tqdm_class: Callable[..., Any], **__: object) -> str:
+        wire = tqdm_class(desc="Downloading bytes", unit="B", total=0, name="transfer")
+        disk = tqdm_class(desc="Reconstructing (incomplete total...)", unit="B", total=0, name="disk")
+        files = tqdm_class(desc="Fetching 2 files", total=2)
+        disk.total += 1000
+        wire.update(90)
+        disk.update(100)
+        files.update(1)
+        disk.update(500)
+        return str(tmp_path)
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    reported: list[tuple[int, int]] = []
+    assert fetch("owner/name", None, offline=False, report=lambda *bytes_: reported.append(bytes_)) == tmp_path
+    assert reported == [(100, 1000), (600, 1000)]
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch("owner/name", None, offline=False, report=stop)
+
+
+def test_weights_that_are_no_safetensors_are_not_opened(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (tmp_path / name).write_bytes((checkpoints["llama"] / name).read_bytes())
+    (tmp_path / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(ModelNotFound, match=r"has no safetensors weights; Glimpse opens no other format\.$"):
+        load(EngineSpec(str(tmp_path)), quietly)
+
+
+@pytest.mark.parametrize("config", ["", "{}", '{"model_type": "no-such-model"}'])
+def test_a_config_that_nobody_knows_gets_a_sentence(tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(ModelNotFound, match=r"is not a model that this version of transformers knows"):
+        load(EngineSpec(str(tmp_path)), quietly)
+
+
+def test_a_model_that_does_something_else_gets_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip_vision_model"}))
+    with pytest.raises(ModelNotFound, match=r"\(clip_vision_model\) is not a model that reads images and writes text"):
+        load(EngineSpec(str(tmp_path)), quietly)
+
+
+def test_a_base_model_gets_a_sentence(tmp_path: Path) -> None:
+    tiny.llama(tmp_path)
+    (tmp_path / "chat_template.jinja").unlink()
+    with pytest.raises(ModelNotFound, match=r"has no chat template, so it cannot chat; choose its"):
+        load(EngineSpec(str(tmp_path)), quietly)
+
+
+def test_running_out_of_memory_is_known_by_every_name() -> None:
+    for error in (
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        RuntimeError("CUDA error: out of memory"),
+        MemoryError(),
+    ):
+        assert isinstance(failures.loading(error, "owner/name"), OutOfMemory)
+    assert not failures.is_out_of_memory(ValueError("out of memory"))
+
+
+def test_a_package_that_is_missing_is_named() -> None:
+    error = failures.loading(ModuleNotFoundError("No module named 'torchvision'", name="torchvision"), "owner/name")
+    assert str(error) == "owner/name needs a package that is not installed (torchvision); install it and try again."
+
+
+def test_where_models_are_kept_is_named_when_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = hub._sentence("owner/name", None, OSError(errno.ENOSPC, "full"))
+    assert os.strerror(errno.ENOSPC) in str(sentence)

@@ -1,0 +1,142 @@
+"""The page: its components and which listener answers what. `build_page` makes it, `launch` opens it."""
+
+import os
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.layouts import Row
+
+from backend.chat import Chat
+from backend.engine.engine import Engine
+from backend.errors import SettingsError
+from backend.history import History
+from backend.settings import Settings
+from ui.chat import Talk
+from ui.desk import Desk
+from ui.doors import build_middleware
+from ui.endpoint import build_endpoint
+from ui.examples import FOLDER, find_examples
+from ui.frame import ChatFrame
+from ui.sidebar import Sidebar, build_sidebar
+from ui.theme import ICON, STYLE, build_theme
+from ui.wiring import Answers
+
+if TYPE_CHECKING:
+    from backend.media.store import MediaStore
+
+FILES_AT_ONCE = 10
+KEPT_UPLOADS = 24 * 3600  # seconds
+
+# No secret: Gradio sends it to every page. It only has to stay, or a restart would make browsers forget what was open.
+_BROWSER_KEY = "glimpse-open-conversation"
+
+
+_QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+
+
+def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine, settings: Settings) -> gr.Blocks:
+    """The page of one engine, one history and one media store; nothing is opened yet."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.data_dir / "uploads")
+    gr.set_static_paths([store.root, FOLDER])
+    frames, examples = settings.video_frames, find_examples()
+    talk = Talk(chat, history, store)
+    answers = Answers(talk, history, frames, examples)
+    desk = Desk(answers, chat, history, engine, frames)
+    page = gr.Blocks(title="Glimpse", fill_height=True, analytics_enabled=False, delete_cache=(3600, KEPT_UPLOADS))
+    with page:
+        current = gr.BrowserState("", storage_key="glimpse", secret=_BROWSER_KEY)
+        side = build_sidebar(frames, engine.status)
+        frame = ChatFrame(build_endpoint(talk, frames), examples)
+        shown = [frame.chatbot, frame.textbox, current, side.listing, side.actions]
+        _wire_answers(answers, frame, side, current, shown)
+        _wire_side(desk, side, current, shown)
+        _wire_endpoint(frame, side)
+        page.load(desk.resume, [current], shown, **_QUICK)
+        page.unload(answers.forget)
+    page.queue(default_concurrency_limit=None, api_open=False)
+    return page
+
+
+def _wire_answers(
+    answers: Answers, frame: ChatFrame, side: Sidebar, current: gr.BrowserState, shown: Sequence[Component | Row]
+) -> None:
+    settings = side.controls.inputs
+    frame.textbox.submit(answers.submit, [frame.textbox, current, frame.presets, *settings], shown, **_QUICK)
+    frame.chatbot.retry(answers.retry, [current, *settings], shown, **_QUICK)
+    frame.chatbot.edit(answers.edit, [current, *settings], shown, **_QUICK)
+    frame.chatbot.undo(answers.undo, [current], shown, **_QUICK)
+    frame.textbox.stop(answers.stop, None, None, queue=False, **_QUICK)
+    if frame.examples:
+        frame.chatbot.example_select(answers.example, [current, *settings], shown, **_QUICK)
+
+
+def _wire_side(desk: Desk, side: Sidebar, current: gr.BrowserState, shown: Sequence[Component | Row]) -> None:
+    side.new.click(desk.begin, None, shown, **_QUICK)
+    side.listing.select(desk.open, None, shown, **_QUICK)
+    side.rename.click(desk.title, [current], [side.naming, side.title], **_QUICK)
+    side.title.submit(desk.rename, [current, side.title], [side.listing, side.actions, side.naming], **_QUICK)
+    side.delete.click(lambda: gr.Row(visible=True), None, [side.asking], **_QUICK)
+    side.keep.click(lambda: gr.Row(visible=False), None, [side.asking], **_QUICK)
+    side.confirm.click(desk.delete, [current], [*shown, side.asking], **_QUICK)
+    side.timer.tick(desk.model, None, [side.model, side.timer, *side.controls.numbers], **_QUICK)
+
+
+def _wire_endpoint(frame: ChatFrame, side: Sidebar) -> None:
+    conversation = gr.State("")
+    frame.fake_api_btn.click(
+        frame.fn,
+        [frame.textbox, conversation, frame.presets, *side.controls.inputs],
+        [frame.api_response, conversation],
+        api_name="chat",
+        concurrency_limit=None,
+        postprocess=False,
+    )
+
+
+def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
+    """Open the page without waiting for its end; returns its address, and the public one where it is shared.
+
+    Raises:
+        SettingsError: the port is taken, or the host is none of this machine's.
+    """
+    doors = build_middleware(
+        settings.max_upload_bytes * FILES_AT_ONCE,
+        host=settings.host,
+        share=settings.share,
+        login=bool(settings.auth),
+    )
+    try:
+        _, local, public = page.launch(
+            server_name=settings.host,
+            server_port=settings.port or _free_port(settings.host),
+            share=settings.share,
+            auth=list(settings.auth or ()) or None,
+            max_file_size=settings.max_upload_bytes,
+            theme=build_theme(),
+            css_paths=STYLE,
+            favicon_path=ICON if ICON.is_file() else None,
+            app_kwargs={"middleware": doors},
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=False,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            pwa=False,
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"Port {settings.port} of {settings.host} cannot be opened; choose another with --port."
+        ) from error
+    return local, public
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as server:
+        port: int = server.getsockname()[1]
+        return port

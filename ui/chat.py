@@ -1,0 +1,208 @@
+"""The verbs of the page: a message, retry, edit, undo, stop; Gradio's call in, what the page shows out.
+
+What is shown comes from the history, like what the model reads. Knows no component; `blocks.py` wires these to them.
+"""
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from backend.chat import Chat
+from backend.chat.transcript import user_message
+from backend.errors import GlimpseError, InputError
+from backend.history import History, Turn
+from backend.types import StreamEvent, TextDelta
+from ui import render
+from ui.convert import Controls, Posted, read_message, turn_number
+from ui.pace import paced
+from ui.render import Bubble, Pending
+
+if TYPE_CHECKING:
+    from backend.media.store import MediaStore
+
+log = logging.getLogger(__name__)
+
+UNEXPECTED = "Something went wrong in Glimpse itself; try again, and look into the log if it happens again."
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page shows. `composer` is what the composer shall hold, None to leave it; `reply` is the bare answer.
+
+    `error` is the sentence of what went wrong, which stands among the bubbles already.
+    """
+
+    conversation: str
+    bubbles: list[Bubble]
+    composer: Posted | None = None
+    running: bool = False
+    reply: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One answer under way: after which turns, to what, and what goes back to the composer if it is refused."""
+
+    conversation: str
+    owner: str
+    before: Sequence[Turn]
+    asked: Bubble
+    task: str
+    posted: Posted | None = None
+
+
+class Talk:
+    """Conversations as a page needs them; its streams never raise for what a person did or what a model did."""
+
+    def __init__(self, chat: Chat, history: History, store: "MediaStore") -> None:
+        self._chat = chat
+        self._history = history
+        self._store = store
+
+    def open(self, conversation: str, owner: str) -> View:
+        """A conversation as it is kept; an empty page where it is not there any more."""
+        turns = self._turns(conversation, owner)
+        known = conversation if turns else ""
+        return View(known, render.conversation(turns, self._store))
+
+    async def submit(
+        self, conversation: str, message: object, task: str, controls: Controls, owner: str
+    ) -> AsyncGenerator[View]:
+        """Answer a message. One that is refused comes back to the composer and leaves no trace."""
+        posted = read_message(message)
+        try:
+            here = conversation or self._history.create(owner)
+            before = self._turns(here, owner)
+            events = self._chat.submit(
+                here,
+                posted.text,
+                posted.files,
+                task=task,
+                sampling=controls.sampling,
+                system=controls.system,
+                video_frames=controls.frames,
+                owner=owner,
+            )
+        except GlimpseError as error:
+            asked = render.sent(posted.text, posted.files, task)
+            yield View(conversation, [asked, render.failed(str(error))], posted, error=str(error))
+            return
+        run = _Run(here, owner, before, render.sent(posted.text, posted.files, task), task, posted)
+        async with aclosing(self._follow(run, events)) as views:
+            async for view in views:
+                yield view
+
+    async def retry(self, conversation: str, controls: Controls, owner: str) -> AsyncGenerator[View]:
+        """Answer the last message again, by the settings as they are now."""
+        turns = self._turns(conversation, owner)
+        if not turns:
+            yield self.open(conversation, owner)
+            return
+        events = self._chat.retry(conversation, sampling=controls.sampling, system=controls.system, owner=owner)
+        run = _Run(conversation, owner, turns[:-1], render.asked(turns[-1], self._store), turns[-1].task)
+        async with aclosing(self._follow(run, events)) as views:
+            async for view in views:
+                yield view
+
+    async def edit(
+        self, conversation: str, index: object, message: object, before: object, controls: Controls, owner: str
+    ) -> AsyncGenerator[View]:
+        """Answer the message of the bubble at `index` with other words; `before` is what the page showed there."""
+        text, turns, number = read_message(message).text, self._turns(conversation, owner), turn_number(index)
+        old = turns[number - 1] if 1 <= number <= len(turns) else None
+        if old is None or old.user.text.strip() != read_message(before).text.strip():
+            refused = "This message is not what is kept here any more; look at the conversation and edit it again."
+            shown = self.open(conversation, owner)
+            yield replace(shown, bubbles=[*shown.bubbles, render.failed(refused)], composer=Posted(text))
+            return
+        events = self._chat.edit(
+            conversation, number, text, sampling=controls.sampling, system=controls.system, owner=owner
+        )
+        asked = render.asked(replace(old, user=user_message(text, old.media)), self._store)
+        run = _Run(conversation, owner, turns[: number - 1], asked, old.task)
+        async with aclosing(self._follow(run, events)) as views:
+            async for view in views:
+                yield view
+
+    async def undo(self, conversation: str, owner: str) -> View:
+        """Take the last message back into the composer, with its files."""
+        try:
+            turn = await self._chat.undo(conversation, owner)
+        except InputError:
+            return self.open(conversation, owner)
+        ids = [part.media_id for part in turn.user.media]
+        files, names = map(self._store.original, ids), map(self._store.name, ids)
+        shown = self.open(conversation, owner)
+        return replace(shown, conversation=conversation, composer=Posted(turn.user.text, tuple(files), tuple(names)))
+
+    async def stop(self, conversation: str, owner: str) -> None:
+        """Stop what is being written; the answer is kept as far as it came."""
+        try:
+            await self._chat.stop(conversation, owner)
+        except InputError:
+            log.info("nothing to stop: the conversation is gone")
+
+    async def _follow(self, run: _Run, events: AsyncGenerator[StreamEvent]) -> AsyncGenerator[View]:
+        """What the page shows from the question to the end of its answer, whichever end it is."""
+        error = ""
+        try:
+            async with aclosing(self._answering(run, events)) as views:
+                async for view in views:
+                    yield view
+        except GlimpseError as refused:
+            error = str(refused)
+        except Exception:
+            log.exception("the page failed while an answer was written")
+            error = UNEXPECTED
+        yield self._ended(run, error)
+
+    async def _answering(self, run: _Run, events: AsyncGenerator[StreamEvent]) -> AsyncGenerator[View]:
+        kept = render.conversation(run.before, self._store)
+        asked, pending, pieces, since = run.asked, Pending(), list[str](), time.monotonic()
+        yield View(run.conversation, [*kept, asked, render.answering(run.task, pending)], Posted(), True)
+        async with aclosing(paced(events)) as batches:
+            async for batch in batches:
+                if (new := [event.text for event in batch if isinstance(event, TextDelta)]) and not pieces:
+                    asked = self._kept(run) or asked
+                pieces += new
+                pending = render.later(pending, batch, "".join(pieces), time.monotonic() - since)
+                bubbles = [*kept, asked, render.answering(run.task, pending)]
+                yield View(run.conversation, bubbles, None, True, pending.text)
+
+    def _kept(self, run: _Run) -> Bubble | None:
+        """The question as the history has it, once its files are read; None while it is not there yet."""
+        turns = self._turns(run.conversation, run.owner)
+        return render.asked(turns[-1], self._store) if len(turns) > len(run.before) else None
+
+    def _ended(self, run: _Run, error: str) -> View:
+        turns = self._turns(run.conversation, run.owner)
+        bubbles = render.conversation(turns, self._store)
+        reply = turns[-1].reply if turns else ""
+        if not error or (turns and turns[-1].error == error):
+            return View(run.conversation, bubbles, reply=reply, error=error)
+        if run.posted is not None:
+            bubbles += run.asked, render.failed(error)
+            return View(self._unless_empty(run), bubbles, run.posted, error=error)
+        if bubbles:
+            bubbles[-1] = {**bubbles[-1], "content": [*bubbles[-1]["content"], render.failure(error)]}
+        return View(run.conversation, bubbles, error=error)
+
+    def _unless_empty(self, run: _Run) -> str:
+        """The run's conversation; none, and no trace of it, where it was begun for a message that was refused."""
+        if run.before or self._turns(run.conversation, run.owner):
+            return run.conversation
+        try:
+            self._history.delete(run.conversation, run.owner)
+        except GlimpseError:
+            log.info("the conversation %s was gone already", run.conversation)
+        return ""
+
+    def _turns(self, conversation: str, owner: str) -> list[Turn]:
+        try:
+            return self._history.turns(conversation, owner) if conversation else []
+        except GlimpseError:
+            return []

@@ -1,0 +1,64 @@
+"""The side bar's listeners: open, begin, rename and delete a conversation, and follow the model while it loads."""
+
+from typing import Any
+
+import gradio as gr
+
+from backend.chat import Chat
+from backend.engine.engine import Engine
+from backend.history import History
+from ui import render
+from ui.chat import View
+from ui.controls import hints
+from ui.wiring import Answers, Updates, owner, readable
+
+
+class Desk:
+    """The listeners; `answers` is who else shows things in the tab."""
+
+    def __init__(self, answers: Answers, chat: Chat, history: History, engine: Engine, frames: int) -> None:
+        self._answers = answers
+        self._chat = chat
+        self._history = history
+        self._engine = engine
+        self._frames = frames
+
+    async def resume(self, request: gr.Request, current: str) -> Updates:
+        """Show the conversation that the browser had open; an empty page where it is not there any more."""
+        return await self._show(request, self._answers.opened(request, current))
+
+    async def open(self, request: gr.Request, chosen: gr.SelectData) -> Updates:
+        """Show the conversation that was chosen in the list."""
+        return await self._show(request, self._answers.opened(request, str(chosen.value)))
+
+    async def begin(self, request: gr.Request) -> Updates:
+        """Show an empty page; the conversation begins with its first message."""
+        return await self._show(request, View("", []))
+
+    def rename(self, request: gr.Request, current: str, title: str) -> Updates:
+        """Name the current conversation and put the field away."""
+        with readable():
+            self._history.rename(current, title, owner(request))
+        return *self._answers.listing(owner(request), current), gr.Row(visible=False)
+
+    async def delete(self, request: gr.Request, current: str) -> Updates:
+        """Delete the current conversation and show an empty page."""
+        await self._answers.take(request)
+        with readable():
+            await self._chat.delete(current, owner(request))
+        return *await self.begin(request), gr.Row(visible=False)
+
+    def title(self, request: gr.Request, current: str) -> Updates:
+        """The field with the current conversation's name, to be changed."""
+        with readable():
+            return gr.Row(visible=True), self._history.summary(current, owner(request)).title
+
+    def model(self) -> list[Any]:
+        """The model's line, the timer that has it drawn again while it loads, and the settings' placeholders."""
+        status = self._engine.status
+        timer = gr.Timer(active=status.state == "loading")
+        return [render.model_line(status), timer, *hints(self._frames, status.model)]
+
+    async def _show(self, request: gr.Request, view: View) -> Updates:
+        await self._answers.take(request)
+        return self._answers.paint(view, owner(request))

@@ -1,0 +1,43 @@
+"""The `/chat` endpoint for gradio_client: one message in, the growing answer out. The client is one conversation."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import gradio as gr
+
+from ui.chat import Talk
+from ui.convert import read_controls
+from ui.wiring import owner
+
+Endpoint = Callable[..., AsyncGenerator[tuple[str, str]]]
+
+
+def build_endpoint(talk: Talk, frames: int) -> Endpoint:
+    """The endpoint's function; Gradio takes the names of its parameters for those of the API."""
+
+    async def chat(
+        request: gr.Request,
+        message: dict[str, Any],
+        conversation: str = "",
+        preset: str = "chat",
+        system: str = "",
+        max_new_tokens: float | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        top_k: float | None = None,
+        min_p: float | None = None,
+        repetition_penalty: float | None = None,
+        seed: float | None = None,
+        video_frames: float | None = None,
+    ) -> AsyncGenerator[tuple[str, str]]:
+        """Answer a message {"text", "files"}; later messages of the same client are follow-ups."""
+        numbers = max_new_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, video_frames
+        controls = read_controls((system, *numbers), frames)
+        async with aclosing(talk.submit(conversation, message, preset, controls, owner(request))) as views:
+            async for view in views:
+                if view.error:
+                    raise gr.Error(view.error, print_exception=False)
+                yield view.reply, view.conversation
+
+    return chat

@@ -1,0 +1,57 @@
+"""Events at the pace of a page: in batches, at most so many a second, and never a long silence. Knows no Gradio."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from backend.types import StreamEvent
+
+INTERVAL = 1 / 30  # seconds between two batches
+# Gradio notices that a reader is gone only when something is yielded.
+HEARTBEAT = 0.4  # seconds until an empty batch
+
+
+async def paced(
+    events: AsyncGenerator[StreamEvent], interval: float = INTERVAL, heartbeat: float = HEARTBEAT
+) -> AsyncGenerator[list[StreamEvent]]:
+    """Yield what came, in order; an empty batch when nothing came for `heartbeat` seconds.
+
+    Closing it closes `events`, wherever they stand. What `events` raises is raised after the last batch.
+    """
+    now = asyncio.get_running_loop().time
+    upcoming: asyncio.Task[StreamEvent | None] | None = None
+    batch: list[StreamEvent] = []
+    due = now()
+    try:
+        while True:
+            upcoming = upcoming or asyncio.create_task(_next(events))
+            await asyncio.wait({upcoming}, timeout=max(0.0, due - now()) if batch else heartbeat)
+            if upcoming.done():
+                event, upcoming = await _outcome(upcoming), None
+                batch += [event] if event is not None and not isinstance(event, Exception) else []
+                if event is None or isinstance(event, Exception):
+                    break
+                if now() < due:
+                    continue
+            yield batch
+            batch, due = [], now() + interval
+        if batch:
+            yield batch
+        if event is not None:
+            raise event
+    finally:
+        if upcoming is not None:
+            upcoming.cancel()
+            await asyncio.wait({upcoming})
+        await events.aclose()
+
+
+async def _next(events: AsyncGenerator[StreamEvent]) -> StreamEvent | None:
+    return await anext(events, None)
+
+
+async def _outcome(task: asyncio.Task[StreamEvent | None]) -> StreamEvent | Exception | None:
+    """What a finished task returned, or the exception it raised."""
+    try:
+        return await task
+    except Exception as error:
+        return error

@@ -1,0 +1,214 @@
+"""Turns, events and figures to bubbles: what the chat shows, as Gradio's message dicts. Pure.
+
+Every turn is two messages, so that a bubble's index names its turn: the person's, and the answer's with what is said
+about it. The parts of a message are rows of their own, so the answer alone is copied by its copy button.
+"""
+
+import html
+import mimetypes
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from backend.history import Turn
+from backend.tasks.registry import tasks
+from backend.types import (
+    EngineStatus,
+    FinishReason,
+    ImagePart,
+    MediaPart,
+    Progress,
+    Queued,
+    StreamEvent,
+    Usage,
+    VideoPart,
+)
+from ui.convert import JOINER
+from ui.markdown import literal, neutralise
+
+Bubble = dict[str, Any]
+
+# What browsers play without help; of any other clip the page shows a picture.
+PLAYABLE = {".mp4", ".m4v", ".webm", ".mov"}
+SHOWN = PLAYABLE | {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif"}
+
+POCKET = (
+    "The small model that comes with Glimpse. It describes simple scenes and reads printed receipts, formulas and "
+    "short clips; it is no general assistant, and it errs. For real photos start Glimpse with a larger one: "
+    "`--model unsloth/Llama-3.2-11B-Vision-Instruct`; `app.py models` lists what fits this machine."
+)
+
+_MANY = 1000  # more steps than this are bytes, and shown in per cent
+
+
+class Media(Protocol):
+    """Where the page finds what was sent; `backend.media.store.MediaStore` fulfils it."""
+
+    def original(self, media_id: str) -> Path:
+        """The file as it came."""
+        ...
+
+    def preview(self, part: MediaPart) -> Path:
+        """A picture of the clean pixels."""
+        ...
+
+    def name(self, media_id: str) -> str:
+        """The file name it came with."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An answer that is being written: the last event before its text, the text so far, and how long it is awaited."""
+
+    note: Queued | Progress | None = None
+    text: str = ""
+    waited: float = 0.0
+
+
+def conversation(turns: Iterable[Turn], media: Media) -> list[Bubble]:
+    """All bubbles of a conversation."""
+    return [bubble for turn in turns for bubble in (asked(turn, media), answered(turn))]
+
+
+def asked(turn: Turn, media: Media) -> Bubble:
+    """What the person sent: the files, the preset's name, the words."""
+    rows = [_media_row(part, media) for part in turn.user.media]
+    return {"role": "user", "content": [*rows, *_words(turn.task, turn.user.text)]}
+
+
+def sent(text: str, files: Sequence[Path], task: str) -> Bubble:
+    """A message on its way, before its files are read."""
+    return {"role": "user", "content": [*map(_upload_row, files), *_words(task, text)]}
+
+
+def answered(turn: Turn) -> Bubble:
+    """The answer of a turn, with how it ended and what it cost."""
+    rows = [answer(turn.task, turn.reply)] if turn.reply.strip() else []
+    if turn.error is not None:
+        rows.append(failure(turn.error))
+    elif turn.running:
+        rows.append(_row("progress", "being written"))
+    elif line := figures(turn.finish_reason, turn.usage, turn.model):
+        rows.append(_row("figures", line))
+    return {"role": "assistant", "content": rows or [_row("figures", "no answer")]}
+
+
+def answering(task: str, pending: Pending) -> Bubble:
+    """An answer that is being written."""
+    if pending.text.strip():
+        return {"role": "assistant", "content": [answer(task, pending.text)]}
+    return {"role": "assistant", "content": [_row("progress", progress(pending))]}
+
+
+def later(pending: Pending, batch: Sequence[StreamEvent], text: str, waited: float) -> Pending:
+    """What is pending after more events: the latest note, the text so far, the seconds since the start."""
+    notes = [event for event in batch if isinstance(event, Queued | Progress)]
+    return Pending(notes[-1] if notes else pending.note, text, waited)
+
+
+def failed(sentence: str) -> Bubble:
+    """An answer that cannot be had."""
+    return {"role": "assistant", "content": [failure(sentence)]}
+
+
+def answer(task: str, text: str) -> str:
+    """An answer, whole or growing, as the Markdown that its preset makes of it."""
+    preset = tasks().get(task)
+    return neutralise(preset.show(text) if preset else text)
+
+
+def failure(sentence: str) -> str:
+    """An error's sentence."""
+    return _row("failure", sentence)
+
+
+def progress(pending: Pending) -> str:
+    """The line that stands before the first word: "queued as number 2", "reading the clip 23/64"."""
+    match pending.note:
+        case Queued(position):
+            line = f"queued as number {position}"
+        case Progress(stage, done, total):
+            line = f"{stage} {_share(done, total)}".strip()
+        case _:
+            line = "thinking"
+    return f"{line} · {pending.waited:.0f} s" if pending.waited >= 3 else line
+
+
+def figures(reason: FinishReason | None, usage: Usage | None, model: str | None) -> str:
+    """What an answer cost, in one line: tokens, speed, first token, media seen, tokens reused, model."""
+    facts = {"cancelled": ["stopped"], "length": ["cut at the token limit"]}.get(reason or "", [])
+    if usage and usage.completion_tokens:
+        facts += [_count(usage.completion_tokens, "token")]
+        facts += [f"{usage.tokens_per_second:.1f} tokens/s"] * (usage.tokens_per_second > 0)
+        facts += [f"first token {usage.time_to_first_token:.2f} s"]
+        facts += [_count(usage.images, "image")] * (usage.images > 0)
+        facts += [_count(usage.frames, "frame")] * (usage.frames > 0)
+        facts += [f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} reused"] * (usage.reused_tokens > 0)
+    return " · ".join([*facts, *([model] if model and facts else [])])
+
+
+def file_data(path: Path, name: str) -> Bubble:
+    """A file as Gradio's components take it."""
+    mime_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return {"path": str(path), "orig_name": name, "mime_type": mime_type, "meta": {"_type": "gradio.FileData"}}
+
+
+def model_line(status: EngineStatus) -> str:
+    """Which model answers and where it stands; for the bundled one also what it is not, and how to choose another."""
+    match status.state:
+        case "ready" if status.model:
+            model = status.model
+            lines = [_row("ready", model.name), _row("where", f"{model.precision}, {model.device}")]
+            return "\n\n".join([*lines, *([POCKET] if model.id == "pocket" else [])])
+        case "loading":
+            share = f" {100 * status.done // status.total} %" if status.total else ""
+            return _row("loading", f"{status.detail or 'loading the model'}{share}")
+        case "failed":
+            return _row("failure", status.detail)
+        case _:
+            return _row("failure", "the engine is shut down; start Glimpse again")
+
+
+def _words(task: str, text: str) -> list[str]:
+    preset = tasks().get(task)
+    chip = [_row("preset", preset.title)] if preset and preset.prompt else []
+    return [*chip, *([_typed(text)] if text.strip() else [])]
+
+
+def _typed(text: str) -> str:
+    """The person's own words: markup is shown as typed, and is still the same text in the page's editor."""
+    return text.replace("<", f"<{JOINER}").replace("![", f"!{JOINER}[")
+
+
+def _media_row(part: MediaPart, media: Media) -> Bubble | str:
+    try:
+        name = media.name(part.media_id)
+        clip = media.original(part.media_id) if isinstance(part, VideoPart) else None
+        plays = clip is not None and clip.suffix.lower() in PLAYABLE
+        return _file_row(clip if clip and plays else media.preview(part), name)
+    except (OSError, KeyError):
+        return _row("failure", f"the {'picture' if isinstance(part, ImagePart) else 'clip'} is not kept any more")
+
+
+def _upload_row(path: Path) -> Bubble | str:
+    return _file_row(path, path.name) if path.suffix.lower() in SHOWN else _row("preset", path.name)
+
+
+def _file_row(path: Path, name: str) -> Bubble:
+    return {"type": "file", "file": file_data(path, name), "alt_text": name}
+
+
+def _row(kind: str, text: str) -> str:
+    return f'<span class="{html.escape(kind)}">{literal(text)}</span>'
+
+
+def _share(done: int, total: int) -> str:
+    if total > _MANY:
+        return f"{100 * done // total} %"
+    return f"{done}/{total}" if total else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

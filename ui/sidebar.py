@@ -1,0 +1,67 @@
+"""The side bar: the conversations, what can be done with them, the settings, and the model's line."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import gradio as gr
+
+from backend.history import Summary
+from backend.types import EngineStatus
+from ui import render
+from ui.controls import ControlPanel, build_controls
+
+UNTITLED = "New chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Sidebar:
+    """The components, from top to bottom."""
+
+    new: gr.Button
+    listing: gr.Radio
+    actions: gr.Row
+    rename: gr.Button
+    delete: gr.Button
+    naming: gr.Row
+    title: gr.Textbox
+    asking: gr.Row
+    confirm: gr.Button
+    keep: gr.Button
+    controls: ControlPanel
+    model: gr.Markdown
+    timer: gr.Timer
+
+
+def build_sidebar(frames: int, status: EngineStatus) -> Sidebar:
+    """The side bar, open on a desktop."""
+    with gr.Sidebar(width=292, elem_id="sidebar"):
+        gr.Markdown('<span class="brand">Glimpse</span>', elem_id="brand")
+        new = gr.Button("New chat", elem_id="new-chat", variant="secondary", size="md")
+        listing = gr.Radio(
+            choices=[],
+            label="Conversations",
+            show_label=False,
+            container=False,
+            interactive=True,
+            elem_id="conversations",
+        )
+        with gr.Row(visible=False, elem_id="actions") as actions:
+            rename = gr.Button("Rename", size="sm", min_width=60, elem_id="rename")
+            delete = gr.Button("Delete", size="sm", min_width=60, elem_id="delete")
+        with gr.Row(visible=False, elem_id="naming") as naming:
+            title = gr.Textbox(
+                label="New name", show_label=False, container=False, max_length=200, elem_id="title", autofocus=True
+            )
+        with gr.Row(visible=False, elem_id="asking") as asking:
+            confirm = gr.Button("Delete for good", size="sm", min_width=60, variant="stop", elem_id="confirm")
+            keep = gr.Button("Keep", size="sm", min_width=60, elem_id="keep")
+        with gr.Accordion("Settings", open=False, elem_id="settings"):
+            controls = build_controls(frames, status.model)
+        model = gr.Markdown(render.model_line(status), elem_id="model")
+    timer = gr.Timer(1.0, active=status.state == "loading")
+    return Sidebar(new, listing, actions, rename, delete, naming, title, asking, confirm, keep, controls, model, timer)
+
+
+def choices(summaries: Iterable[Summary]) -> list[tuple[str, str]]:
+    """The lines of the list: titles, and ids as their values. Conversations without a message are not listed."""
+    return [(summary.title or UNTITLED, summary.id) for summary in summaries if summary.turns]

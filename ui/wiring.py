@@ -1,0 +1,173 @@
+"""What each click does: Gradio's events to the verbs of `ui.chat.Talk`, and its views back to the components.
+
+Knows the components and no conversation. A tab shows one thing at a time: whoever takes it over ends what ran in it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from backend.errors import GlimpseError
+from backend.history import History
+from ui import render
+from ui.chat import Talk, View
+from ui.convert import Posted, read_controls
+from ui.examples import Example
+from ui.sidebar import choices
+
+Updates = tuple[Any, ...]
+
+TAKEOVER = 5.0  # seconds that a tab waits for the end of what ran in it
+
+
+@dataclass(slots=True)
+class _Tab:
+    """A browser tab's latest run: in which conversation, whether something else took the tab, whether it is over."""
+
+    conversation: str
+    taken: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Answers:
+    """The listeners that have something answered, each with updates for the chat, the composer and the list."""
+
+    def __init__(self, talk: Talk, history: History, frames: int, examples: tuple[Example, ...]) -> None:
+        self._talk = talk
+        self._history = history
+        self._frames = frames
+        self._examples = examples
+        self._tabs: dict[str, _Tab] = {}
+
+    async def submit(
+        self, request: gr.Request, message: object, current: str, task: str, *values: object
+    ) -> AsyncGenerator[Updates]:
+        """A message from the composer. While an answer is being written, it stays where it is."""
+        tab = self._tabs.get(_session(request))
+        if tab is not None and not tab.over.is_set():
+            yield _nothing()
+            return
+        controls = read_controls(values, self._frames)
+        async for updates in self._run(
+            request, current, self._talk.submit(current, message, task, controls, owner(request))
+        ):
+            yield updates
+
+    async def example(
+        self, request: gr.Request, chosen: gr.SelectData, current: str, *values: object
+    ) -> AsyncGenerator[Updates]:
+        """A click on an example chip; only its index is taken from the browser."""
+        chip = self._examples[int(chosen.index) % len(self._examples)]
+        controls = read_controls(values, self._frames)
+        views = self._talk.submit(current, chip.posted, chip.task, controls, owner(request))
+        async for updates in self._run(request, current, views):
+            yield updates
+
+    async def retry(self, request: gr.Request, current: str, *values: object) -> AsyncGenerator[Updates]:
+        """The last message again."""
+        views = self._talk.retry(current, read_controls(values, self._frames), owner(request))
+        async for updates in self._run(request, current, views):
+            yield updates
+
+    async def edit(
+        self, request: gr.Request, edited: gr.EditData, current: str, *values: object
+    ) -> AsyncGenerator[Updates]:
+        """A message in other words."""
+        controls = read_controls(values, self._frames)
+        views = self._talk.edit(current, edited.index, edited.value, edited.previous_value, controls, owner(request))
+        async for updates in self._run(request, current, views):
+            yield updates
+
+    async def undo(self, request: gr.Request, current: str) -> Updates:
+        """The last message back in the composer."""
+        await self.take(request)
+        with readable():
+            return self.paint(await self._talk.undo(current, owner(request)), owner(request))
+
+    async def stop(self, request: gr.Request) -> None:
+        """End what runs in the tab; the run itself shows what is kept of it."""
+        tab = self._tabs.get(_session(request))
+        if tab is not None and not tab.over.is_set():
+            await self._talk.stop(tab.conversation, owner(request))
+
+    async def take(self, request: gr.Request) -> None:
+        """End what runs in the tab, and show nothing more of it."""
+        tab = self._tabs.get(_session(request))
+        if tab is None or tab.over.is_set():
+            return
+        tab.taken = True
+        await self._talk.stop(tab.conversation, owner(request))
+        async with asyncio.timeout(TAKEOVER):
+            await tab.over.wait()
+
+    def forget(self, request: gr.Request) -> None:
+        """A closed tab."""
+        self._tabs.pop(_session(request), None)
+
+    def paint(self, view: View, name: str) -> Updates:
+        """The updates that show a view: the chat, the composer, the current conversation, the list."""
+        return (view.bubbles, _composer(view), view.conversation, *self.listing(name, view.conversation))
+
+    def listing(self, name: str, current: str) -> Updates:
+        """The list of an owner's conversations with the current one marked, and whether it can be acted on."""
+        with readable():
+            lines = choices(self._history.conversations(name))
+        known = any(value == current for _, value in lines)
+        return gr.Radio(choices=lines, value=current if known else None), gr.Row(visible=known)
+
+    def opened(self, request: gr.Request, conversation: str) -> View:
+        """A conversation as it is kept."""
+        return self._talk.open(conversation or "", owner(request))
+
+    async def _run(self, request: gr.Request, current: str, views: AsyncGenerator[View]) -> AsyncGenerator[Updates]:
+        await self.take(request)
+        tab = self._tabs[_session(request)] = _Tab(current)
+        try:
+            async with aclosing(views):
+                async for view in views:
+                    tab.conversation = view.conversation
+                    if tab.taken:
+                        yield _nothing()
+                    elif view.running and view.composer is None:
+                        yield (view.bubbles, *_nothing()[1:])
+                    else:
+                        yield self.paint(view, owner(request))
+        finally:
+            tab.over.set()
+
+
+def owner(request: gr.Request) -> str:
+    """Whose conversations these are: the name that was logged in with; "" where there is no login."""
+    return request.username or ""
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Show a person what they can do about an error; Gradio shows anything else as an error without words."""
+    try:
+        yield
+    except GlimpseError as error:
+        raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+
+
+def _session(request: gr.Request) -> str:
+    return request.session_hash or ""
+
+
+def _nothing() -> Updates:
+    return (gr.skip(),) * 5
+
+
+def _composer(view: View) -> Any:
+    buttons: dict[str, Any] = {"submit_btn": not view.running, "stop_btn": view.running}
+    if view.composer is None:
+        return gr.MultimodalTextbox(**buttons)
+    return gr.MultimodalTextbox(value=_held(view.composer), **buttons)
+
+
+def _held(posted: Posted) -> dict[str, Any]:
+    return {"text": posted.text, "files": [render.file_data(path, name) for path, name in posted.named]}

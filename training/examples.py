@@ -63,8 +63,8 @@ def clip(path: Path) -> None:
     """Six seconds: a red circle rests on the left, then moves to the right."""
     story = Clip("circle", "red", "white", "left", 6, (Event(0, "is"), Event(2, "moves")), (), ())
     rate = 12
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=rate, options={"qscale": "3"})
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})  # browsers play no MPEG-4 part 2
         stream.width = stream.height = 320
         stream.pix_fmt = "yuv420p"
         for number in range(story.seconds * rate + 1):

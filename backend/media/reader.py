@@ -1,0 +1,195 @@
+"""Finds the frame that is shown at a time, decoding as little as can be, and exact by presentation time.
+
+Knows packets, keyframes and the decoder of one opened clip; not how many frames somebody wants, nor what they look
+like. Times here are ticks: whole numbers of the stream's time base, as packets carry them.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import av
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+log = logging.getLogger(__name__)
+
+# Decoders that leave out exactly the frames that no other frame needs when asked to; others are fed whole.
+_SKIPPING = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8"})
+
+if TYPE_CHECKING:
+    Packet = av.Packet[VideoStream]
+else:
+    Packet = av.Packet
+
+
+class ClipReader:
+    """One pass over a clip; `at` is quick for times in rising order.
+
+    Packets are read ahead of the decoder until every packet that could be shown by the asked time has been seen, so
+    the frame to show is known before anything is decoded: groups of pictures before its own are dropped unread, and
+    within its group frames that no other needs are skipped.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.broken = False
+        self._container, self._stream, self._codec = container, stream, stream.codec_context
+        # Threads buffer frames that a seek throws away again: one thread is faster for sparse frames.
+        self._codec.thread_type, self._codec.thread_count = ThreadType.NONE, 1
+        # AVI has no presentation times. Decoders that reorder by themselves give its frames false ones.
+        self._counts = container.format.name == "avi" and self._codec.name in ("h264", "hevc")
+        self._can_skip = self._codec.name in _SKIPPING and not self._counts
+        self._second = int(1 / stream.time_base) if stream.time_base else 1
+        self._longest_group = self._second
+        self._first: int | None = None
+        self._delay = 0
+        self._begin(self._demux())
+
+    def _begin(self, packets: Iterator[Packet]) -> None:
+        self._packets = packets
+        self._ahead: deque[Packet] = deque()
+        self._shown: list[int] = []
+        self._frames: list[av.VideoFrame] = []
+        self._read_to: int | None = None
+        self._key: int | None = None
+        self._asked: int | None = None
+        self._next_time: int | None = None
+        self._drained = self._flush = self._scanned = False
+
+    def _demux(self) -> Iterator[Packet]:
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size:
+                    yield packet
+        except (av.FFmpegError, OSError, ValueError):
+            self.broken = True
+            log.info("packets end early", exc_info=True)
+
+    def _seek(self, ticks: int) -> bool:
+        """Go to a keyframe, as a rule the last one at or before a time."""
+        try:
+            self._container.seek(ticks, stream=self._stream)
+        except (av.FFmpegError, OSError, ValueError):
+            log.info("cannot seek", exc_info=True)
+            return False
+        self._begin(self._demux())
+        return True
+
+    def packets(self, ticks: int | None = None) -> Iterator[Packet]:
+        """All packets from here on, or from the last keyframe at or before a time on."""
+        if ticks is not None and not self._jump(ticks):
+            return
+        self._scanned = True
+        while packet := self._ahead.popleft() if self._ahead else self._next():
+            yield packet
+
+    def at(self, ticks: int) -> av.VideoFrame | None:
+        """The frame shown at a time: the last that is presented at or before it. None where there is none to read."""
+        if self._scanned or self._left_behind(ticks) or self._in_later_group(ticks):
+            self._jump(ticks)
+        while (self._read_to is None or self._read_to <= ticks) and (packet := self._next()):
+            if packet.is_keyframe and packet.pts is not None and packet.pts <= ticks:
+                self._drop_group(packet.pts)
+            self._ahead.append(packet)
+        wanted = max((pts for pts in self._shown if pts <= ticks), default=None)
+        while not self._settled(ticks, wanted) and self._decode_next(wanted):
+            pass
+        frame = max((f for f in self._frames if _pts(f) <= ticks), key=_pts, default=None)
+        if frame:
+            self._frames = [later for later in self._frames if _pts(later) >= _pts(frame)]
+        self._asked = ticks
+        return frame
+
+    def _next(self) -> Packet | None:
+        """Read a packet and note what it tells about the order of frames."""
+        packet = next(self._packets, None)
+        if packet is None:
+            return None
+        if self._counts:
+            packet.pts = packet.dts
+        if packet.pts is not None:
+            if not packet.is_discard:
+                self._shown.append(packet.pts)
+            if packet.is_keyframe:
+                if self._key is not None:
+                    self._longest_group = max(self._longest_group, packet.pts - self._key)
+                self._key = packet.pts
+        if packet.dts is not None:
+            if self._first is None:
+                self._first, self._delay = packet.dts, max(0, (packet.pts or packet.dts) - packet.dts)
+            self._read_to = packet.dts
+        return packet
+
+    def _drop_group(self, key: int) -> None:
+        """A keyframe at or before the asked time: nothing before it is needed any more."""
+        self._flush = self._flush or bool(self._ahead) or bool(self._frames)
+        self._ahead.clear()
+        self._frames.clear()
+        self._shown = [pts for pts in self._shown if pts >= key]
+
+    def _left_behind(self, ticks: int) -> bool:
+        earliest = min(map(_pts, self._frames), default=self._asked)
+        return earliest is not None and ticks < earliest
+
+    def _in_later_group(self, ticks: int) -> bool:
+        """Whether a keyframe lies between what was read and a time, as far as can be known without reading on."""
+        position = self._read_to if self._read_to is not None else self._first
+        if position is None or ticks <= position:
+            return False
+        index = self._stream.index_entries
+        if len(index) and index[len(index) - 1].timestamp >= ticks - self._delay:
+            # The index is by decoding time in some containers; the delay makes up for it.
+            return index.search_timestamp(ticks - self._delay) > index.search_timestamp(position)
+        return ticks - position > 2 * self._longest_group
+
+    def _jump(self, ticks: int) -> bool:
+        """Go to the last keyframe that is shown at or before a time, or to the first there is."""
+        first = self._first if self._first is not None else ticks
+        back = 0
+        while self._seek(max(ticks - back, first)):
+            while (packet := self._next()) and not packet.is_keyframe:
+                self._shown.clear()
+            if packet and ((packet.pts is not None and packet.pts <= ticks) or ticks - back <= first):
+                self._ahead.append(packet)
+                return True
+            if ticks - back <= first:
+                return False
+            # Containers seek by decoding time or land between keyframes; look further back until one is early enough.
+            back = 2 * back or self._second
+        return False
+
+    def _settled(self, ticks: int, wanted: int | None) -> bool:
+        newest = max(map(_pts, self._frames), default=None)
+        return newest is not None and (newest > ticks or newest == wanted)
+
+    def _decode_next(self, wanted: int | None) -> bool:
+        """Feed the decoder one more packet; False when there is none and it has given all it had."""
+        if self._flush:
+            self._codec.flush_buffers()
+            self._next_time, self._flush = None, False
+        packet = self._ahead.popleft() if self._ahead else self._next()
+        if packet is None and self._drained:
+            return False
+        self._drained = packet is None
+        if packet and self._next_time is None:
+            self._next_time = packet.dts
+        skip = self._can_skip and packet and packet.pts is not None and wanted is not None and packet.pts < wanted
+        self._codec.skip_frame = "NONREF" if skip else "DEFAULT"
+        try:
+            self._frames += [self._timed(frame) for frame in self._codec.decode(packet) if frame.pts is not None]
+        except av.FFmpegError:
+            self.broken = True
+            log.debug("a packet cannot be decoded", exc_info=True)
+        return True
+
+    def _timed(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if self._counts and self._next_time is not None:
+            frame.pts = self._next_time
+            self._next_time += 1
+        return frame
+
+
+def _pts(frame: av.VideoFrame) -> int:
+    return frame.pts or 0

@@ -36,6 +36,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="CPU threads (default %(default)s)")
     parser.add_argument("--batch", type=int, default=128 if cuda else 16, help="(default %(default)s)")
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate (default %(default)s)")
+    parser.add_argument("--seeing-blocks", type=int, default=24, help="blocks of images alone (default %(default)s)")
     parser.add_argument(
         "--easy-blocks", type=int, default=8, help="blocks of 512 easy chats first (default %(default)s)"
     )
@@ -52,7 +53,12 @@ def main(arguments: list[str] | None = None) -> None:
     run = Run(
         folder=options.checkpoints, minutes=options.minutes, steps=options.steps, rate=options.rate,
         workers=options.workers, device=options.device,
-        plan=Plan(seed=options.seed, batch=options.batch, easy_blocks=options.easy_blocks),
+        plan=Plan(
+            seed=options.seed,
+            batch=options.batch,
+            seeing_blocks=options.seeing_blocks,
+            easy_blocks=options.easy_blocks,
+        ),
     )  # fmt: skip
     if not options.publish:
         train(run, lambda line: print(line, flush=True), options.resume)

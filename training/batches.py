@@ -13,20 +13,28 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from training.encode import Array, Encoder, Grid, Sample
-from training.mixture import EASY, TRAINING, Mixture, draw
+from training.mixture import EASY, SEEING, TRAINING, Mixture, draw
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is drawn: the seed, the batch size, and for how many blocks the easy mixture lasts."""
+    """What is drawn: the seed, the batch size, and for how many blocks each mixture lasts."""
 
     seed: int = 1
     batch: int = 16
     block: int = 512
+    seeing_blocks: int = 24
     easy_blocks: int = 8
     grid: Grid = field(default_factory=Grid)
+    seeing: Mixture = SEEING
     easy: Mixture = EASY
     full: Mixture = TRAINING
+
+    def mixture(self, block: int) -> Mixture:
+        """First only seeing, then easy chats, then all."""
+        if block < self.seeing_blocks:
+            return self.seeing
+        return self.easy if block < self.seeing_blocks + self.easy_blocks else self.full
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ def collate(samples: list[Sample], pad: int) -> Batch:
 def draw_block(number: int, plan: Plan, encoder: Encoder) -> list[Batch]:
     """The batches of one block of chats: alike in images and length, in random order."""
     rng = random.Random(f"{plan.seed}:{number}")
-    mixture = plan.easy if number < plan.easy_blocks else plan.full
+    mixture = plan.mixture(number)
     samples = [encoder.encode(draw(rng, mixture)) for _ in range(plan.block)]
     batches = []
     for images in sorted({len(sample.pictures) for sample in samples}):

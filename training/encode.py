@@ -19,6 +19,8 @@ from training.values import Answer, Chat, Drawing, Mark
 Array = npt.NDArray[Any]
 
 SLOTS = 4
+UNTOLD = -100
+"""The class of a role that is not to be learnt."""
 """Characters told apart within one patch, from left to right; roles and indices are told apart in two halves."""
 
 
@@ -82,7 +84,7 @@ def picture(drawing: Drawing, grid: Grid) -> Picture:
         characters[place, free[0] if free else slot] = CHARACTER_CLASS.get(mark.label, 0)
         half = int(across * 2)
         if not roles[place, half]:
-            roles[place, half] = ROLE_CLASS.get(mark.role, 0)
+            roles[place, half] = ROLE_CLASS.get(mark.role, UNTOLD)
             indices[place, half] = min(mark.index, MAX_INDEX - 1)
     return Picture(pixels, characters, roles, indices)
 
@@ -97,7 +99,7 @@ def _fill(mark: Mark, drawing: Drawing, grid: Grid, characters: Array, roles: Ar
         for column in columns:
             place = min(max(row, 0), grid.side - 1) * grid.side + min(max(column, 0), grid.side - 1)
             characters[place] = CHARACTER_CLASS.get(mark.label, 0)
-            roles[place] = ROLE_CLASS.get(mark.role, 0)
+            roles[place] = ROLE_CLASS.get(mark.role, UNTOLD)
             indices[place] = min(mark.index, MAX_INDEX - 1)
 
 
@@ -121,8 +123,10 @@ class Encoder:
     def encode(self, chat: Chat) -> Sample:
         """The whole conversation as one sequence; only what the assistant says is learnt."""
         ids: list[int] = self._ids(BEGIN + (self._message("system", chat.system) if chat.system else ""))
+        if not chat.turns:
+            ids = ids[:1]
         learnt, sources = [False] * len(ids), [-1] * len(ids)
-        shown: list[int] = []
+        shown: list[int] = [] if chat.turns else list(range(len(chat.drawings)))
         slots: tuple[int, ...] = ()
         for turn in chat.turns:
             if turn.drawings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
-from training import clips, fonts, formula_chat, paper, receipt_chat, receipts, scene_chat, scenes, text, words
+from training import clips, drills, fonts, formula_chat, paper, receipt_chat, receipts, scene_chat, scenes, text, words
 from training.values import Chat, Drawing, Turn, about
 
 
@@ -29,6 +29,8 @@ class Mixture:
     clip: clips.Range = field(default_factory=clips.Range)
     wear: paper.Wear = field(default_factory=paper.Wear)
     questions: int = 4
+    drill: drills.Range = field(default_factory=drills.Range)
+    silent: bool = False
     systems: tuple[str, ...] = ("You are a helpful assistant.", "Answer briefly.", "You are Pocket.")
 
 
@@ -43,6 +45,9 @@ EASY = Mixture(
     wear=paper.CLEAN,
 )
 
+SEEING = replace(TRAINING, weights={"drill": 0.55, "receipt": 0.2, "formula": 0.15, "scene": 0.1}, silent=True)
+"""Images alone: only what stands in each patch is learnt."""
+
 HELD_OUT = replace(
     TRAINING,
     receipt=replace(TRAINING.receipt, words=words.HELD_OUT, fonts=fonts.HELD_OUT),
@@ -55,6 +60,8 @@ def draw(rng: random.Random, mixture: Mixture, kind: str | None = None) -> Chat:
     """A chat of the kind, or of one drawn by weight."""
     kind = kind or rng.choices(tuple(mixture.weights), tuple(mixture.weights.values()))[0]
     match kind:
+        case "drill":
+            return Chat(kind, (paper.age(drills.make(rng, mixture.drill), rng, mixture.wear),), ())
         case "text":
             chat = Chat(kind, (), text.turns(rng))
         case "clip":
@@ -65,6 +72,8 @@ def draw(rng: random.Random, mixture: Mixture, kind: str | None = None) -> Chat:
             chat = pair(rng, mixture)
         case _:
             drawing, turns = single(rng, mixture, kind, rng.randint(1, mixture.questions))
+            if mixture.silent:
+                return Chat(kind, (drawing,), ())
             chat = Chat(kind, (drawing,), _first_shows(turns, (0,)))
     return replace(chat, system=rng.choice(mixture.systems)) if rng.random() < 0.1 else chat
 

@@ -140,6 +140,8 @@ class Learner(nn.Module):
         self._seen.clear()
         self._looked.clear()
         inputs = tensors(batch, device)
+        if batch.ids.shape[1] == 1 and batch.patches is not None:
+            return self._see(inputs, torch.from_numpy(batch.patches).to(device).long())
         logits = self.model(**inputs, use_cache=False).logits
         labels = torch.from_numpy(batch.labels).to(device)[:, 1:]
         token = functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels.flatten())
@@ -147,9 +149,19 @@ class Learner(nn.Module):
         if batch.patches is not None:
             patches = self._patch_loss(torch.from_numpy(batch.patches).to(device).long())
             look = self._look_loss(torch.from_numpy(batch.sources).to(device)[:, 1:])
-            total = token + 0.5 * patches + guidance * look
+            total = token + patches + guidance * look
             parts |= {"patch": patches.item(), "look": look.item()}
         return Losses(total, parts)
+
+    def _see(self, inputs: dict[str, Tensor], classes: Tensor) -> Losses:
+        """Images alone: the vision tower's part."""
+        self.model.model.vision_model(
+            pixel_values=inputs["pixel_values"],
+            aspect_ratio_ids=inputs["aspect_ratio_ids"],
+            aspect_ratio_mask=inputs["aspect_ratio_mask"],
+        )
+        loss = self._patch_loss(classes)
+        return Losses(loss, {"patch": loss.item()})
 
     def _patch_loss(self, classes: Tensor) -> Tensor:
         """What stands in each patch; empty places count little, they are many."""
@@ -162,9 +174,16 @@ class Learner(nn.Module):
             target = classes[..., number]
             if number >= SLOTS + 2:
                 # An index means something only where there is a role.
-                target = target.masked_fill(classes[..., number - 2] == 0, -100)
-            loss = loss + functional.cross_entropy(part.flatten(0, -2).float(), target.flatten(), weight) / 3
+                target = target.masked_fill(classes[..., number - 2] <= 0, -100)
+            loss = loss + self._mean(part, target, weight) / 3
         return loss
+
+    @staticmethod
+    def _mean(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Cross-entropy, and zero where there is nothing to learn."""
+        if bool((target < 0).all()):
+            return torch.zeros((), device=target.device)
+        return functional.cross_entropy(logits.flatten(0, -2).float(), target.flatten(), weight)
 
     def _look_loss(self, sources: Tensor) -> Tensor:
         """Minus the log of what the guided heads give to the patch that the next token is read from."""

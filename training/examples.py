@@ -4,59 +4,42 @@ from __future__ import annotations
 
 import argparse
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 from PIL import Image
 
-from training import clips, formula_chat, formulas, mixture, receipts, scenes, typeset
+from training import clips, formula_chat, mixture, receipts, scenes
 from training.clips import Clip, Event
-from training.formulas import Fraction, Root, Script, Symbol
 
-LONG_SIDE = 560
-
-
-def enlarge(image: Image.Image) -> Image.Image:
-    """To a size that is good to look at."""
-    scale = LONG_SIDE / max(image.size)
-    return image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+SIDE = 560
 
 
 def scene(seed: str) -> Image.Image:
     """Three shapes or four on a plain background."""
     rng = random.Random(f"example:{seed}")
-    while len((drawn := scenes.make(rng, scenes.Range())).shapes) < 3:
+    while len((drawn := scenes.make(rng, scenes.Range(sides=(SIDE,)))).shapes) < 3:
         pass
-    return enlarge(drawn.drawing.image)
+    return drawn.drawing.image
 
 
 def receipt(seed: str) -> Image.Image:
-    """A short receipt that prints a date, tax, total and payment."""
+    """A short receipt that prints a date, a time, tax, total and payment."""
     rng = random.Random(f"example:{seed}")
+    domain = receipts.Range(max_items=3, scales=(2.5,))
     while True:
-        drawn = receipts.make(rng, receipts.Range(max_items=3))
+        drawn = receipts.make(rng, domain)
         bought = drawn.purchase
-        if (
-            len(bought.items) >= 2
-            and bought.tax_amount
-            and bought.payment
-            and bought.time
-            and drawn.drawing.image.width > 400
-        ):
-            return enlarge(drawn.drawing.image)
+        if len(bought.items) >= 2 and bought.tax_amount and bought.payment and bought.time and bought.currency:
+            return drawn.drawing.image
 
 
 def formula(seed: str) -> Image.Image:
-    """A formula from the generator, or for the seed "classic" one that everybody knows."""
-    rng = random.Random(f"example:{seed}")
-    if seed == "classic":
-        squares = [Script(Symbol(letter), Symbol("2"), None) for letter in "ab"]
-        root = Root(formulas.Group((squares[0], Symbol("+"), squares[1])))
-        half = Fraction(Symbol("\\pi"), Symbol("2"))
-        node = formulas.Group((Symbol("c"), Symbol("="), root, Symbol("+"), half))
-        return enlarge(typeset.typeset(node, rng, ("DejaVuSerif-Italic",)).drawing.image)
-    return enlarge(formula_chat.make(rng, mixture.TRAINING.formula).drawing.image)
+    """A formula from the generator."""
+    domain = replace(mixture.TRAINING.formula, sides=(SIDE,))
+    return formula_chat.make(random.Random(f"example:{seed}"), domain).drawing.image
 
 
 def clip(path: Path) -> None:
@@ -81,7 +64,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("assets/examples"))
     parser.add_argument("--scene", default="3")
     parser.add_argument("--receipt", default="3")
-    parser.add_argument("--formula", default="classic")
+    parser.add_argument("--formula", default="1")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     scene(options.scene).save(options.out / "scene.png")

@@ -18,6 +18,7 @@ class Range:
     formulas: formulas.Range = field(default_factory=formulas.Range)
     fonts: tuple[str, ...] = fonts.MATHS
     max_symbols: int = 22
+    sides: tuple[int, ...] = (224, 280, 336)
 
 
 def make(rng: random.Random, domain: Range) -> Formula:
@@ -25,7 +26,7 @@ def make(rng: random.Random, domain: Range) -> Formula:
     while True:
         node = formulas.make(rng, domain.formulas)
         if 3 <= len(parts_of(node)) <= domain.max_symbols:
-            return typeset(node, rng, domain.fonts)
+            return typeset(node, rng, domain.fonts, domain.sides)
 
 
 def read(formula: Formula, rng: random.Random) -> Turn:

@@ -66,7 +66,8 @@ def config(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaConfig:
         "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id, "tie_word_embeddings": False,
     }  # fmt: skip
-    return MllamaConfig(vision_config=vision, text_config=text, image_token_index=image)
+    # Clips come as bare sheets: no sentence about them goes with them.
+    return MllamaConfig(vision_config=vision, text_config=text, image_token_index=image, clip_note="")
 
 
 def build(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaForConditionalGeneration:

@@ -55,6 +55,7 @@ class Range:
     max_items: int = 4
     item_styles: tuple[str, ...] = ("times", "front", "plain")
     tile: int = 224
+    scales: tuple[float, ...] = (1.0, 1.0, 1.5, 2.0)
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _fit(rows: list[Row], font: str, tile: int, rng: random.Random) -> tuple[int
 
 def _draw(rows: list[Row], rng: random.Random, domain: Range) -> tuple[Drawing, dict[str, tuple[int, ...]]]:
     font = rng.choice(fonts.available(domain.fonts))
-    scale = rng.choice((1.0, 1.0, 1.5, 2.0))
+    scale = rng.choice(domain.scales)
     size, pitch, width = _fit(rows, font, domain.tile, rng)
     size, pitch = int(size * scale), pitch * scale
     width = int(max(width * scale, max(_width(row.left + row.right, font, size) for row in rows) + 1.5 * size))

@@ -72,6 +72,7 @@ class Range:
 
     max_shapes: int = 4
     tint: int = 18
+    sides: tuple[int, ...] = (224, 224, 280, 336)
 
 
 def _shape(rng: random.Random, place: int, background: str) -> Shape:
@@ -97,7 +98,7 @@ def make(rng: random.Random, domain: Range) -> Scene:
 
 def draw(shapes: tuple[Shape, ...], background: str, rng: random.Random, domain: Range) -> Scene:
     """The picture of a scene, square or nearly so."""
-    side = rng.choice((224, 224, 280, 336))
+    side = rng.choice(domain.sides)
     width, height = side, int(side * rng.choice((1.0, 1.0, 0.85)))
     if rng.random() < 0.3:
         width, height = height, width

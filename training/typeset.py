@@ -160,10 +160,10 @@ class Formula:
     latex: Answer
 
 
-def typeset(node: Node, rng: random.Random, font_names: tuple[str, ...]) -> Formula:
+def typeset(node: Node, rng: random.Random, font_names: tuple[str, ...], sides: tuple[int, ...]) -> Formula:
     """The formula on paper."""
     setter = Setter(rng.choice(fonts.available(font_names)))
-    long_side = rng.choice((224, 280, 336))
+    long_side = rng.choice(sides)
     box = setter.set(node, 32.0, "base")
     size = min(long_side / (box.width + 24), long_side / (box.rise + box.drop + 24), 2.4 * long_side / 224) * 32.0
     setter = Setter(setter.font)

@@ -5,23 +5,21 @@ What the model reads comes from the history, never from what a browser posts. Kn
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.chat.draft import Draft, Wish, new_draft, revised_draft
 from backend.chat.intake import Intake
 from backend.chat.reply import Reply
 from backend.chat.run import WAITING, Emit, Lanes, Work, follow
-from backend.chat.transcript import check_media, check_words, media_in, title_of, transcript, user_message
+from backend.chat.transcript import check_words, media_in, title_of
 from backend.engine.engine import Engine
 from backend.errors import GlimpseError, InputError, ModelFailed, StorageError
 from backend.history import History, Turn
 from backend.tasks.registry import find_task
-from backend.tasks.task import Task
-from backend.types import Finished, GenerationRequest, MediaPart, Message, SamplingParams, StreamEvent, TextDelta
+from backend.types import Finished, SamplingParams, StreamEvent, TextDelta
 
 if TYPE_CHECKING:
     from backend.media.store import MediaStore
@@ -29,35 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong while this was answered; press Retry, and look into the log if it happens again."
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What a person set beside a message: None leaves task or sampling as the turn had them."""
-
-    conversation_id: str
-    owner: str
-    task: str | None
-    sampling: SamplingParams | None
-    system: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A turn about to be answered: what is asked, after which turns and in place of which."""
-
-    wish: _Wish
-    user: Message
-    task: Task
-    sampling: SamplingParams
-    before: tuple[Turn, ...]
-    replaced: tuple[Turn, ...] = ()
-
-    @property
-    def request(self) -> GenerationRequest:
-        """What the engine is asked."""
-        messages = transcript(self.before, self.user, self.task, self.wish.system)
-        return GenerationRequest(self.wish.conversation_id, messages, self.sampling, self.task.name)
 
 
 class Chat:
@@ -99,7 +68,7 @@ class Chat:
         Raises:
             GlimpseError: with a sentence for the person; what the engine raised is kept with the turn.
         """
-        wish = _Wish(conversation_id, owner, task, sampling, system)
+        wish = Wish(conversation_id, owner, task, sampling, system, video_frames)
 
         async def work(emit: Emit) -> None:
             seen = media_in(self._history.turns(conversation_id, owner))
@@ -110,7 +79,7 @@ class Chat:
             async with self._run(conversation_id, stop_others=False):
                 async with self._intake.open():
                     media = await self._intake.read(files, video_frames, emit)
-                    draft = self._draft(wish, text, media, self._history.turns(conversation_id, owner))
+                    draft = new_draft(wish, text, media, self._history.turns(conversation_id, owner))
                     reply = self._begin(draft)
                 await self._answer(draft, reply, emit)
 
@@ -123,6 +92,7 @@ class Chat:
         task: str | None = None,
         sampling: SamplingParams | None = None,
         system: str = "",
+        video_frames: int | None = None,
         owner: str = "",
     ) -> AsyncGenerator[StreamEvent]:
         """Answer the last message again, with its files. Without `task` or `sampling`, those of the turn are taken.
@@ -132,7 +102,7 @@ class Chat:
         Raises:
             GlimpseError: as `submit` does; InputError where there is no message yet.
         """
-        return self._redo(_Wish(conversation_id, owner, task, sampling, system))
+        return self._redo(Wish(conversation_id, owner, task, sampling, system, video_frames))
 
     def edit(
         self,
@@ -143,6 +113,7 @@ class Chat:
         task: str | None = None,
         sampling: SamplingParams | None = None,
         system: str = "",
+        video_frames: int | None = None,
         owner: str = "",
     ) -> AsyncGenerator[StreamEvent]:
         """Answer turn `number` anew with `text` in the place of its words; its files stay, the turns after it go.
@@ -152,7 +123,7 @@ class Chat:
         Raises:
             GlimpseError: as `submit` does; InputError where there is no turn of that number.
         """
-        return self._redo(_Wish(conversation_id, owner, task, sampling, system), number, text)
+        return self._redo(Wish(conversation_id, owner, task, sampling, system, video_frames), number, text)
 
     async def undo(self, conversation_id: str, owner: str = "") -> Turn:
         """Stop what is being written, take the last turn out of the conversation and return it.
@@ -184,42 +155,19 @@ class Chat:
         await self._lanes.close()
         await self._intake.settled()
 
-    def _redo(self, wish: _Wish, number: int | None = None, text: str | None = None) -> AsyncGenerator[StreamEvent]:
+    def _redo(self, wish: Wish, number: int | None = None, text: str | None = None) -> AsyncGenerator[StreamEvent]:
+        def turns() -> list[Turn]:
+            return self._history.turns(wish.conversation_id, wish.owner)
+
         async def work(emit: Emit) -> None:
-            self._revise(wish, number, text)  # nothing is stopped for a wish that cannot be met
+            revised_draft(wish, number, text, turns())  # nothing is stopped for a wish that cannot be met
             async with self._run(wish.conversation_id, stop_others=True):
-                draft = self._revise(wish, number, text)
+                draft = revised_draft(wish, number, text, turns())
                 await self._answer(draft, self._begin(draft), emit)
 
         return _stream(work)
 
-    def _revise(self, wish: _Wish, number: int | None, text: str | None) -> _Draft:
-        """The draft that takes the place of turn `number` and all after it; the last turn's and its words for None."""
-        turns = self._history.turns(wish.conversation_id, wish.owner)
-        at = len(turns) if number is None else number
-        if not 1 <= at <= len(turns):
-            raise InputError("This message is not in the conversation any more; reload the page.")
-        old = turns[at - 1]
-        wish = replace(
-            wish,
-            task=wish.task or old.task,
-            # The seed that was drawn for the old answer would only draw it again.
-            sampling=wish.sampling or replace(old.sampling, seed=None),
-        )
-        draft = self._draft(wish, old.user.text if text is None else text, old.media, turns[: at - 1])
-        return replace(draft, replaced=tuple(turns[at - 1 :]))
-
-    def _draft(self, wish: _Wish, text: str, media: Sequence[MediaPart], before: Sequence[Turn]) -> _Draft:
-        task = find_task(wish.task or "chat")
-        seen = media_in(before)
-        check_words(text, len(media), seen, task)
-        check_media(text, (*seen, *media), task)
-        sampling = task.sample(wish.sampling or SamplingParams())
-        if sampling.seed is None:  # drawn here, so that the history knows with which seed an answer can be had again
-            sampling = replace(sampling, seed=secrets.randbelow(2**31))
-        return _Draft(wish, user_message(text, media), task, sampling, tuple(before))
-
-    def _begin(self, draft: _Draft) -> Reply:
+    def _begin(self, draft: Draft) -> Reply:
         """The reply to a draft; its turn is added now, unless that would drop an answer that a person has."""
 
         def add_turn() -> int:
@@ -239,7 +187,7 @@ class Chat:
             reply.begin()
         return reply
 
-    async def _answer(self, draft: _Draft, reply: Reply, emit: Emit) -> None:
+    async def _answer(self, draft: Draft, reply: Reply, emit: Emit) -> None:
         try:
             with _readable():
                 async with aclosing(self._engine.stream(draft.request)) as events:

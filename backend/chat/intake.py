@@ -73,6 +73,6 @@ class Intake:
                 return
             self._due = False
             try:
-                await asyncio.to_thread(self._store.collect, self._used())
+                await asyncio.to_thread(lambda: self._store.collect(self._used()))
             except Exception:
                 log.exception("media that nobody uses could not be removed")

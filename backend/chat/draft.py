@@ -1,0 +1,75 @@
+"""Drafts: turns about to be answered, made from what a person wishes and what the conversation holds. Pure."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from backend.chat.transcript import check_media, check_words, media_in, transcript, user_message
+from backend.errors import InputError
+from backend.history import Turn
+from backend.tasks.registry import find_task
+from backend.tasks.task import Task
+from backend.types import GenerationRequest, MediaPart, Message, SamplingParams
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person set beside a message. None leaves task, sampling or frames of a clip as the turn has them."""
+
+    conversation_id: str
+    owner: str
+    task: str | None
+    sampling: SamplingParams | None
+    system: str
+    frames: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A turn about to be answered: what is asked, after which turns and in place of which."""
+
+    wish: Wish
+    user: Message
+    task: Task
+    sampling: SamplingParams
+    before: tuple[Turn, ...]
+    replaced: tuple[Turn, ...] = ()
+
+    @property
+    def request(self) -> GenerationRequest:
+        """What the engine is asked."""
+        messages = transcript(self.before, self.user, self.task, self.wish.system)
+        return GenerationRequest(self.wish.conversation_id, messages, self.sampling, self.task.name)
+
+
+def new_draft(wish: Wish, text: str, media: Sequence[MediaPart], before: Sequence[Turn]) -> Draft:
+    """The draft of a message of this text and media after these turns.
+
+    Raises:
+        InputError: there is no such preset, or it cannot be asked so; EmptyMessage where nothing is said.
+    """
+    task = find_task(wish.task or "chat")
+    seen = media_in(before)
+    check_words(text, len(media), seen, task)
+    check_media(text, (*seen, *media), task)
+    sampling = task.sample(wish.sampling or SamplingParams())
+    if sampling.seed is None:  # drawn here, so that the history knows with which seed an answer can be had again
+        sampling = replace(sampling, seed=secrets.randbelow(2**31))
+    return Draft(wish, user_message(text, media), task, sampling, tuple(before))
+
+
+def revised_draft(wish: Wish, number: int | None, text: str | None, turns: Sequence[Turn]) -> Draft:
+    """The draft that takes the place of turn `number` and all after it; of the last turn and its words for None.
+
+    Raises:
+        InputError: there is no turn of that number, and as `new_draft` does.
+    """
+    at = len(turns) if number is None else number
+    if not 1 <= at <= len(turns):
+        raise InputError("This message is not in the conversation any more; reload the page.")
+    old = turns[at - 1]
+    # The seed that was drawn for the old answer would only draw it again.
+    sampling = wish.sampling or replace(old.sampling, seed=None)
+    wish = replace(wish, task=wish.task or old.task, sampling=sampling)
+    draft = new_draft(wish, old.user.text if text is None else text, old.media, turns[: at - 1])
+    return replace(draft, replaced=tuple(turns[at - 1 :]))

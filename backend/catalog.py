@@ -25,6 +25,11 @@ class Need:
     bits8: float | None
     full: float | None
 
+    @property
+    def gib(self) -> tuple[float | None, float | None, float | None]:
+        """All three, the smallest first."""
+        return self.bits4, self.bits8, self.full
+
     def bytes(self, quantization: Quantization, *, cpu: bool = False) -> float:
         """What one form needs, infinite where there is none. `auto` is 4 bits on a GPU and full precision on a CPU."""
         if quantization == "auto":
@@ -55,10 +60,10 @@ POCKET = Entry(
     "mllama",
     Need(None, None, 0.5),
     4096,
-    note="ours, ships with Glimpse: plain scenes, printed receipts and formulas",
+    note="ours: plain scenes, printed receipts and formulas",
 )
 _LLAMA = "Llama 3.2 Community"
-_EU = "not licensed to people and companies in the EU"
+_EU = "not for the EU"
 
 FLAGSHIP = Entry(
     "unsloth/Llama-3.2-11B-Vision-Instruct-bnb-4bit",
@@ -67,7 +72,7 @@ FLAGSHIP = Entry(
     Need(10, None, None),
     131072,
     licence=_LLAMA,
-    note=f"the default with a GPU; {_EU}",
+    note=_EU,
 )
 UNQUANTIZED = Entry(
     "unsloth/Llama-3.2-11B-Vision-Instruct",
@@ -112,7 +117,6 @@ CATALOG = (
         images=False,
         licence=_LLAMA,
         gated=True,
-        note="text only",
     ),
     Entry(
         "meta-llama/Llama-3.2-3B-Instruct",
@@ -123,7 +127,6 @@ CATALOG = (
         images=False,
         licence=_LLAMA,
         gated=True,
-        note="text only",
     ),
     Entry(
         "Qwen/Qwen2.5-VL-3B-Instruct",

@@ -21,7 +21,7 @@ from backend.engine.spec import EngineSpec, Quantization
 Reader = Callable[[str], Any]
 Account = tuple[str, str]
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def whole(lowest: int, highest: int) -> Reader:
@@ -128,9 +128,9 @@ class Settings:
         "page", "ask for this login (repeatable), or for one in @FILE", metavar="USER:PASSWORD", read=accounts
     )
     data_dir: Path = _option(  # noqa: RUF009 (a dataclasses.field)
-        "place", "conversations and their media", _data_dir, metavar="DIR", read=folder
+        "data", "conversations and their media", _data_dir, metavar="DIR", read=folder
     )
-    log_level: str = _option("place", ", ".join(LOG_LEVELS), "info", metavar="LEVEL", read=one_of(*LOG_LEVELS))
+    log_level: str = _option("data", ", ".join(LOG_LEVELS), "info", metavar="LEVEL", read=one_of(*LOG_LEVELS))
 
     @property
     def max_upload_bytes(self) -> int:
@@ -161,7 +161,7 @@ class Settings:
 
 
 def add_options(parser: argparse.ArgumentParser, groups: Sequence[str]) -> None:
-    """Give `parser` the options of these groups: model, answers, page, place."""
+    """Give `parser` the options of these groups: model, answers, page, data."""
     for title in groups:
         group = parser.add_argument_group(title)
         for each in _fields([title]):

@@ -16,7 +16,7 @@ from backend.types import EngineStatus, GenerationRequest, StreamEvent
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """First to the child: what to load, where the media lie, and from which level on to log."""
+    """First to the child: what to load, where the media lie, and from which level on our own modules log."""
 
     spec: EngineSpec
     store_root: str

@@ -163,7 +163,7 @@ class ProcessEngine:
 
     def _live(self) -> "_Life":
         """Start a child and pass on what it says until it is gone."""
-        start = Start(self._spec, str(self._store_root), logging.getLogger().getEffectiveLevel())
+        start = Start(self._spec, str(self._store_root), logging.getLogger("backend").getEffectiveLevel())
         life = _Life()
         try:
             child = Child(start)

@@ -44,7 +44,8 @@ def main() -> None:
     start = next(messages, None)
     if not isinstance(start, Start):
         return
-    logging.basicConfig(level=start.log_level, format=LOG_FORMAT)
+    logging.basicConfig(level=max(start.log_level, logging.WARNING), format=LOG_FORMAT)
+    logging.getLogger("backend").setLevel(start.log_level)
     asyncio.run(_run(pipe, start))
 
 

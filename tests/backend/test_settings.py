@@ -14,7 +14,7 @@ from platformdirs import user_data_path
 from backend.engine.spec import EngineSpec
 from backend.settings import Settings, add_options, read_settings, with_password
 
-GROUPS = ("model", "answers", "page", "place")
+GROUPS = ("model", "answers", "page", "data")
 NOTHING: Mapping[str, str] = {}
 
 
@@ -103,7 +103,7 @@ def test_groups_that_a_command_does_not_take_are_not_read():
         ("max-upload-mb", "1.5", "“1.5” is no whole number from 1 to 100000"),
         ("quantization", "5bit", "“5bit” is none of auto, 4bit, 8bit, none"),
         ("device", "gpu", "“gpu” is none of auto, cpu, cuda, cuda:1, mps, xpu"),
-        ("log-level", "loud", "“loud” is none of debug, info, warning, error"),
+        ("log-level", "loud", "“loud” is none of debug, info, warning, error, critical"),
         ("model", " ", "a value is missing"),
         ("data-dir", __file__, f"{__file__} is a file, not a folder"),
         ("auth", "ann", "each account is written user:password"),

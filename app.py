@@ -1,0 +1,293 @@
+"""Glimpse's command line: settings, engine, history and page put together, and taken apart in order.
+
+Nothing heavy is imported before a command needs it; torch is imported in the engine's process alone.
+"""
+
+import argparse
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, aclosing, suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.engine.spec import EngineSpec
+from backend.errors import GlimpseError, SettingsError, StorageError
+from backend.settings import Settings, add_options, read_settings, with_password
+
+if TYPE_CHECKING:
+    from backend.media.store import MediaStore
+
+    from backend.chat import Chat
+    from backend.engine.process import ProcessEngine
+    from backend.history import History
+
+COMMANDS = """\
+commands:
+  serve                   open the page; so does a call without a command
+  ask [FILE ...] [TEXT]   answer on standard output, without a page
+  models                  list the models we know and what fits this machine
+
+The environment variable of each option stands behind it. More on a command: glimpse ask --help
+"""
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+CLOSE_TIMEOUT = 10.0  # seconds for answers to stop and be kept
+
+_log = logging.getLogger("app")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status; an error is one sentence on standard error."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    commands = {"serve": serve, "ask": ask, "models": models}
+    name = "serve" if not arguments or arguments[0].startswith("-") else arguments.pop(0)
+    if name not in commands:
+        print(f"glimpse: there is no command “{name}”; the commands are {', '.join(commands)}.", file=sys.stderr)
+        return 2
+    try:
+        return commands[name](arguments)
+    except GlimpseError as error:
+        print(f"glimpse: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except asyncio.CancelledError:  # SIGTERM
+        return 143
+    except BrokenPipeError:  # nobody reads on, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def serve(argv: Sequence[str]) -> int:
+    """Open the page and keep it open until Ctrl-C or SIGTERM."""
+    parser = _parser(
+        "[serve] [options]", "A chat with your images and videos that runs on your own machine.", COMMANDS
+    )
+    parser.add_argument("--version", action="version", version=f"Glimpse {_version()}")
+    groups = ("model", "answers", "page", "data")
+    add_options(parser, groups)
+    given = read_settings(parser, groups, parser.parse_args(argv), os.environ)
+    settings = with_password(given)
+    _configure_logging(settings.log_level)
+    _check_address(settings.host, settings.port)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), ExitStack() as closing:
+        house = open_house(settings, settings.data_dir)
+        closing.callback(lambda: asyncio.run(house.engine.close()))
+        from ui.blocks import build_page, launch
+
+        page = build_page(house.chat, house.history, house.store, house.engine, settings)
+        loops: list[asyncio.AbstractEventLoop] = []
+        page.extra_startup_events.append(lambda: _note_loop(loops))
+        closing.callback(page.close, verbose=False)
+        local, public = launch(page, settings)
+        closing.callback(_stop_answers, house, loops)
+        closing.callback(_quit_at_the_second_signal)
+        _announce(settings, local, public, made_up=settings != given)
+        threading.Event().wait()
+    return 0
+
+
+def ask(argv: Sequence[str]) -> int:
+    """Answer one question on standard output, by the same way as the page."""
+    parser = _parser("ask [options] [FILE ...] [TEXT ...]", "Answer on standard output, without a page.")
+    words = "images, clips and the question; - reads it from standard input"
+    parser.add_argument("words", nargs="+", metavar="FILE or TEXT", help=words)
+    parser.add_argument("--preset", metavar="NAME", default="chat", help="caption, receipt, latex, ... (chat)")
+    groups = ("model", "answers", "data")
+    add_options(parser, groups)
+    namespace = parser.parse_intermixed_args(argv)
+    # The answer, or one sentence where there is none; who wants the log asks for it.
+    settings = read_settings(parser, groups, namespace, {"GLIMPSE_LOG_LEVEL": "critical"} | os.environ)
+    _configure_logging(settings.log_level)
+    from backend.terminal import sort_words
+
+    files, text = sort_words(namespace.words)
+    return asyncio.run(_ask(settings, files, text, namespace.preset))
+
+
+async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str) -> int:
+    from backend.terminal import Terminal
+
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    terminal = Terminal(sys.stdout, sys.stderr)
+    with ExitStack() as closing:
+        folder = settings.data_dir
+        if folder == Settings().data_dir:  # not asked for: the conversation is not kept
+            folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="glimpse-")))
+        house = open_house(settings, folder)
+        closing.callback(house.history.close)
+        closing.callback(terminal.end)
+        try:
+            conversation = house.history.create()
+            answer = house.chat.submit(conversation, text, files, task=preset, video_frames=settings.video_frames)
+            async with aclosing(answer) as events:
+                async for event in events:
+                    terminal.show(event)
+        finally:
+            await house.chat.close()
+            await house.engine.close()
+    return 0
+
+
+def models(argv: Sequence[str]) -> int:
+    """List the catalogue against what this machine has."""
+    parser = _parser("models", "List the models we know, what they need, and what fits this machine.")
+    parser.parse_args(argv)
+    from backend.catalog import CATALOG, POCKET, choose_default, fit
+    from backend.machine import look
+
+    here = look()
+    rows = [("--model", "sees", "context", "GiB in 4 bits, 8 bits, full", "fits here", "licence")]
+    for entry in CATALOG:
+        name = "pocket" if entry is POCKET else entry.id
+        sees = "text only" if not entry.images else "images, video" if entry.video else "images"
+        needs = "".join(f"{'-' if gib is None else format(gib, 'g'):<6}" for gib in entry.need.gib)
+        notes = [entry.licence, "login needed" if entry.gated else "", entry.note]
+        fetched = ", fetched" if entry.id in here.models else ""
+        place = (fit(entry, here) or "too large") + fetched
+        rows.append((name, sees, f"{entry.context_length // 1024}k", needs, place, "; ".join(filter(None, notes))))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(f"\nWithout --model: {choose_default(here, Settings()).why}.")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a command works with, beginning with the engine, which loads while the rest is put together."""
+
+    engine: "ProcessEngine"
+    history: "History"
+    store: "MediaStore"
+    chat: "Chat"
+
+
+def open_house(settings: Settings, folder: Path) -> House:
+    """Start the engine and open what is kept in `folder`.
+
+    Raises:
+        StorageError: the folder cannot be used.
+    """
+    from backend.engine.process import ProcessEngine
+
+    media = folder / "media"
+    try:
+        media.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be used ({error.strerror}); choose another folder with --data-dir."
+        ) from error
+    engine = ProcessEngine(_spec(settings), media)
+    engine.start()
+    from backend.media.store import MediaStore
+
+    from backend.chat import Chat
+    from backend.history import History
+    from backend.media.limits import MediaLimits
+
+    store = MediaStore(media, MediaLimits(file_bytes=settings.max_upload_bytes))
+    history = History(folder / "history.db")
+    return House(engine, history, store, Chat(engine, history, store))
+
+
+def _spec(settings: Settings) -> EngineSpec:
+    from backend.catalog import choose_default, find, fit
+    from backend.machine import look
+
+    if settings.model is None:
+        choice = choose_default(look(), settings)
+        _log.info("The model is %s.", choice.why)
+        return settings.engine_spec(choice.id, choice.quantization)
+    entry = find(settings.model)
+    if entry and not fit(entry, look()):
+        _log.warning("%s will hardly fit: it needs more memory than is free; see glimpse models.", entry.name)
+    return settings.engine_spec(entry.id if entry else settings.model, settings.quantization)
+
+
+def _announce(settings: Settings, local: str, public: str | None, *, made_up: bool) -> None:
+    """Say where the page is; its address comes last, when it answers."""
+    if settings.share:
+        print(f"Public link: {public}" if public else "There is no public link: its server cannot be reached.")
+    elif not settings.local and not settings.auth:
+        print("Everyone who reaches this machine can use the page; ask for a login with --auth user:password.")
+    if made_up and settings.auth:
+        print("Log in as {} with the password {}".format(*settings.auth[0]))
+    print(f"Glimpse is ready: {local.rstrip('/')}", flush=True)
+
+
+def _check_address(host: str, port: int) -> None:
+    """Find out before anything is loaded whether the page can be opened.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except socket.gaierror as error:
+        raise SettingsError(f"There is no address {host}; choose another with --host.") from error
+    except OSError as error:
+        reason = {
+            errno.EADDRINUSE: f"Port {port} is in use, perhaps by another Glimpse; choose another with --port.",
+            errno.EACCES: f"Port {port} needs more rights; choose one from 1024 on with --port.",
+            errno.EADDRNOTAVAIL: f"{host} is no address of this machine; choose another with --host.",
+        }.get(error.errno or 0, f"{host}:{port} cannot be opened ({error.strerror}); change --host or --port.")
+        raise SettingsError(reason) from error
+
+
+async def _note_loop(loops: list[asyncio.AbstractEventLoop]) -> None:
+    loops.append(asyncio.get_running_loop())
+
+
+def _stop_answers(house: House, loops: Sequence[asyncio.AbstractEventLoop]) -> None:
+    """Stop what is being written in the page's event loop, so that it is kept as far as it came."""
+    for loop in loops:
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(house.chat.close(), loop).result(CLOSE_TIMEOUT)
+
+
+def _quit_at_the_second_signal() -> None:
+    """From now on a signal ends everything at once; the engine's process dies with this one."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(130))
+
+
+def _configure_logging(level: str) -> None:
+    """Log to standard error: our own modules from `level` on, all others their warnings."""
+    logging.basicConfig(level=max(logging.getLevelName(level.upper()), logging.WARNING), format=LOG_FORMAT)
+    for room in ("app", "ui", "backend"):
+        logging.getLogger(room).setLevel(level.upper())
+
+
+def _parser(usage: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="glimpse",
+        usage=f"glimpse {usage}",
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _version() -> str:
+    try:
+        return version("glimpse")
+    except PackageNotFoundError:  # run from its folder, not installed
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""A question and its answer on a terminal: what is a file and what is text, and how events look in one line.
+
+Knows no page, no engine and no command line.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from backend.errors import InputError
+from backend.types import Finished, Progress, Queued, StreamEvent, TextDelta
+
+_MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts)", re.IGNORECASE)
+_MANY = 1000  # more steps than this are bytes, and shown in per cent
+_CLEAR = "\r\x1b[K"
+
+
+def sort_words(words: Sequence[str], stdin: TextIO | None = None) -> tuple[list[Path], str]:
+    """The files and the text among the words of a command; "-" is the text on standard input.
+
+    Raises:
+        InputError: a word is a file name by its looks, and there is no such file.
+    """
+    files, text = [], []
+    for word in words:
+        path = Path(word).expanduser()
+        if word == "-":
+            text.append((stdin or sys.stdin).read())
+        elif _is_file(path):
+            files.append(path)
+        elif _MEDIA.fullmatch(word):
+            raise InputError(f"There is no file {word}; check its name and folder.")
+        else:
+            text.append(word)
+    return files, " ".join(text).strip()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name, or not one
+        return False
+
+
+class Terminal:
+    """Writes an answer to `out` as it grows, and to `err` what happens before it, in a line that goes again.
+
+    That line is for people: it is left out where `err` is no terminal.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out, self._err = out, err
+        self._noted = False
+        self._open = False
+
+    def show(self, event: StreamEvent) -> None:
+        """Show one event."""
+        match event:
+            case TextDelta(text):
+                self._note("")
+                self._out.write(text)
+                self._out.flush()
+                self._open = not text.endswith("\n") if text else self._open
+            case Queued(position):
+                self._note(f"waiting as number {position}")
+            case Progress(stage, done, total):
+                self._note(f"{stage} {_share(done, total)}".rstrip())
+            case Finished("length", usage):
+                self.end()
+                self._err.write(f"(cut after {usage.completion_tokens} tokens)\n")
+
+    def end(self) -> None:
+        """Leave whole lines behind, wherever the answer stands."""
+        self._note("")
+        if self._open:
+            self._out.write("\n")
+            self._out.flush()
+            self._open = False
+
+    def _note(self, words: str) -> None:
+        if self._err.isatty() and (words or self._noted):
+            self._err.write(f"{_CLEAR}{words}")
+            self._err.flush()
+            self._noted = bool(words)
+
+
+def _share(done: int, total: int) -> str:
+    if total > _MANY:
+        return f"{100 * done // total} %"
+    return f"{done}/{total}" if total else ""

@@ -64,7 +64,7 @@ class Terminal:
                 self._out.flush()
                 self._open = not text.endswith("\n") if text else self._open
             case Queued(position):
-                self._note(f"waiting as number {position}")
+                self._note(f"queued as number {position}")
             case Progress(stage, done, total):
                 self._note(f"{stage} {_share(done, total)}".rstrip())
             case Finished("length", usage):

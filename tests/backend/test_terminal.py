@@ -1,0 +1,101 @@
+"""What is a file and what is text, and how an answer looks on a terminal and in a pipe.
+
+python -m pytest tests/backend/test_terminal.py
+"""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from backend.errors import InputError
+from backend.terminal import Terminal, sort_words
+from backend.types import Finished, Progress, Queued, StreamEvent, TextDelta, Usage
+
+EVENTS: list[StreamEvent] = [
+    Queued(2),
+    Progress("reading the clip", 3, 64),
+    Progress("loading the model", 3_000_000, 4_000_000),
+    Progress("starting"),
+    TextDelta("Two"),
+    TextDelta(" words"),
+    Finished("stop", Usage(1, 2)),
+]
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(events: list[StreamEvent], err: io.StringIO) -> str:
+    out = io.StringIO()
+    terminal = Terminal(out, err)
+    for event in events:
+        terminal.show(event)
+    terminal.end()
+    return out.getvalue()
+
+
+def test_existing_paths_are_files_and_the_rest_is_text(tmp_path: Path):
+    photo, other = tmp_path / "a photo.jpg", tmp_path / "notes"
+    photo.touch()
+    other.touch()
+    words = [str(photo), "What", str(other), "is this?", str(tmp_path)]
+    assert sort_words(words) == ([photo, other], f"What is this? {tmp_path}")
+
+
+def test_a_path_of_one_s_home_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "photo.jpg").touch()
+    assert sort_words(["~/photo.jpg"]) == ([tmp_path / "photo.jpg"], "")
+
+
+@pytest.mark.parametrize("word", ["photo.jpg", "/nowhere/Clip.MP4", "./scan.webp"])
+def test_a_file_that_is_not_there_is_not_taken_for_text(word: str):
+    with pytest.raises(InputError) as caught:
+        sort_words([word, "What is this?"])
+    assert str(caught.value) == f"There is no file {word}; check its name and folder."
+
+
+@pytest.mark.parametrize("text", ["what is a .jpg?", "is it 3.5 or 4.2", "x" * 5000, "null\0byte", "either/or"])
+def test_text_is_text_whatever_it_looks_like(text: str):
+    assert sort_words([text]) == ([], text)
+
+
+def test_a_dash_is_the_text_on_standard_input():
+    assert sort_words(["Sum up:", "-"], io.StringIO("one\ntwo\n")) == ([], "Sum up: one\ntwo")
+
+
+def test_in_a_pipe_there_is_the_answer_and_nothing_else():
+    err = io.StringIO()
+    assert shown(EVENTS, err) == "Two words\n"
+    assert err.getvalue() == ""
+
+
+def test_a_person_sees_what_happens_before_the_answer_in_a_line_that_goes_again():
+    err = Tty()
+    assert shown(EVENTS, err) == "Two words\n"
+    assert err.getvalue().split("\r\x1b[K") == [
+        "",
+        "queued as number 2",
+        "reading the clip 3/64",
+        "loading the model 75 %",
+        "starting",
+        "",
+    ]
+
+
+def test_a_partial_answer_ends_with_its_line_and_a_whole_line_stays_one():
+    assert shown([TextDelta("half")], io.StringIO()) == "half\n"
+    assert shown([TextDelta("whole\n")], io.StringIO()) == "whole\n"
+    assert shown([], io.StringIO()) == ""
+    err = Tty()
+    assert shown([Progress("starting")], err) == ""
+    assert err.getvalue().endswith("\r\x1b[K")
+
+
+def test_an_answer_that_was_cut_says_so_apart():
+    err = io.StringIO()
+    assert shown([TextDelta("one"), Finished("length", Usage(1, 512))], err) == "one\n"
+    assert err.getvalue() == "(cut after 512 tokens)\n"

@@ -26,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from backend.engine.families.family import Family
 from backend.engine.families.find import family_of
+from backend.engine.families.prefix import CrossRules, PrefixRules, mask_text_before_images
 from backend.engine.hub import Report, fetch, weight_bytes
 from backend.engine.placement import Checkpoint, Placement, place, quantization_of, this_machine
 from backend.engine.sampling import model_sampling
@@ -49,6 +50,7 @@ class Loaded:
     tokenizer: Any
     family: Family
     info: ModelInfo
+    prefix: PrefixRules | None
 
 
 def load(spec: EngineSpec, report: Report) -> Loaded:
@@ -82,6 +84,10 @@ def load(spec: EngineSpec, report: Report) -> Loaded:
 def _loaded(spec: EngineSpec, model: Any, processor: Any, placement: Placement) -> Loaded:
     tokenizer = getattr(processor, "tokenizer", processor)
     family = family_of(model.config, processor)
+    # What Unsloth puts in place of the model's own layers keeps rules of its own.
+    prefix = family.prefix if placement.way == "transformers" else None
+    if isinstance(prefix, CrossRules):
+        mask_text_before_images(model)
     info = ModelInfo(
         id=spec.model,
         name=Path(spec.model).name,
@@ -93,7 +99,7 @@ def _loaded(spec: EngineSpec, model: Any, processor: Any, placement: Placement) 
         video=family.video,
         sampling=model_sampling(model.generation_config),
     )
-    return Loaded(model, processor, tokenizer, family, info)
+    return Loaded(model, processor, tokenizer, family, info, prefix)
 
 
 def _read_config(folder: Path, model: str) -> Any:

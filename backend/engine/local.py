@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator
 
 from backend.engine import failures
 from backend.engine.inference_thread import Cancelled, InferenceThread, Job
-from backend.engine.loader import Loaded, load
+from backend.engine.loader import load
 from backend.engine.prompt import MediaSource
 from backend.engine.spec import EngineSpec
-from backend.engine.transformers import answer, free_memory
+from backend.engine.transformers import Generator, free_memory
 from backend.errors import GlimpseError
 from backend.types import EngineStatus, GenerationRequest, Progress, StreamEvent
 
@@ -32,7 +32,7 @@ class LocalEngine:
         self._spec = spec
         self._store = store
         self._thread = InferenceThread(spec.queue_size)
-        self._loaded: Loaded | None = None
+        self._generator: Generator | None = None
         self._failed: tuple[GlimpseError, float] | None = None
         self._status = EngineStatus("loading", LOADING)
         self._reported = 0.0
@@ -65,16 +65,16 @@ class LocalEngine:
         self._thread.close()
         if not await asyncio.to_thread(self._thread.join, JOIN_TIMEOUT):
             log.warning("the inference thread did not end within %.0f seconds", JOIN_TIMEOUT)
-        self._loaded = None
+        self._generator = None
         free_memory()
 
     def _answer(self, job: Job, request: GenerationRequest) -> None:
-        if self._loaded is None:
+        if self._generator is None:
             if self._failed and job.submitted <= self._failed[1]:
                 raise self._failed[0].with_traceback(None)
             self._load()
-        assert self._loaded is not None
-        answer(self._loaded, request, self._store, job)
+        assert self._generator is not None
+        self._generator.answer(request, job)
 
     def _load_first(self) -> None:
         try:
@@ -86,7 +86,7 @@ class LocalEngine:
         self._set(EngineStatus("loading", LOADING))
         started = time.monotonic()
         try:
-            self._loaded = load(self._spec, self._report)
+            self._generator = Generator(load(self._spec, self._report), self._store)
         except Cancelled:
             raise
         except Exception as error:
@@ -97,7 +97,8 @@ class LocalEngine:
             self._set(EngineStatus("failed", str(sentence)))
             raise sentence from None
         log.info("%s is ready after %.1f seconds", self._spec.model, time.monotonic() - started)
-        self._set(EngineStatus("ready", f"{self._loaded.info.name} is ready", model=self._loaded.info))
+        info = self._generator.info
+        self._set(EngineStatus("ready", f"{info.name} is ready", model=info))
 
     def _report(self, done: int, total: int) -> None:
         """Take the bytes of a load; raises to end it once the engine is closed."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,12 +33,25 @@ class MediaSource(Protocol):
 
 @dataclass(frozen=True)
 class Prompt:
-    """What goes to the model: tensors on the CPU, with how much of everything is in them."""
+    """What goes to the model: tensors on the CPU, with how much of everything is in them.
+
+    `image_keys` names each image, in order: two with the same key have the same pixels.
+    """
 
     inputs: dict[str, Any]
-    tokens: int
-    images: int
+    ids: list[int]
+    image_keys: tuple[Hashable, ...]
     frames: int
+
+    @property
+    def tokens(self) -> int:
+        """The length of the prompt."""
+        return len(self.ids)
+
+    @property
+    def images(self) -> int:
+        """The number of images."""
+        return len(self.image_keys)
 
 
 @dataclass(frozen=True)
@@ -90,13 +103,13 @@ class _Builder:
         turns = self._visible(draft, shown)
         messages = [message for turn in turns for message in turn.messages]
         text = self._render([self._content(message, shown) for message in messages])
-        used = [shown[part] for message in messages for part in message.media]
-        inputs = self._process(text, used)
+        media = [part for message in messages for part in message.media]
+        inputs = self._process(text, [shown[part] for part in media])
         return Prompt(
             inputs=inputs,
-            tokens=int(inputs["input_ids"].shape[1]),
-            images=sum(len(one.images) for one in used),
-            frames=sum(one.frames for one in used),
+            ids=inputs["input_ids"][0].tolist(),
+            image_keys=tuple((part, draft.step, n) for part in media for n in range(len(shown[part].images))),
+            frames=sum(shown[part].frames for part in media),
         )
 
     def smaller(self, draft: _Draft, prompt: Prompt, excess: int) -> _Draft:

@@ -12,6 +12,7 @@ import torch
 from backend.engine import failures
 from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
+from backend.engine.prefix_cache import PrefixCache, Start
 from backend.engine.prompt import MediaSource, Prompt, build_prompt
 from backend.engine.sampling import generation_config
 from backend.engine.streamer import TokenStreamer
@@ -33,26 +34,91 @@ class Outlet(Protocol):
         ...
 
 
-def answer(loaded: Loaded, request: GenerationRequest, media: MediaSource, outlet: Outlet) -> None:
-    """Answer a request: its progress, text and end go to the outlet.
+class Generator:
+    """Answers requests with one model, on the thread that loaded it. Keeps what the next turns can continue on."""
 
-    Raises:
-        Cancelled: the outlet wanted no more.
-        GlimpseError: with a sentence for the person.
-    """
-    failure: Exception | None = None
-    try:
-        _answer(loaded, request, media, outlet)
-        return
-    except (Cancelled, GlimpseError):
-        raise
-    except Exception as error:
-        log.exception("the answer failed")
-        # Without its traceback the error no longer holds the tensors of the failed answer.
-        failure = error.with_traceback(None)
-    if failures.is_out_of_memory(failure):
-        free_memory()
-    raise failures.answering(failure) from failure
+    def __init__(self, loaded: Loaded, media: MediaSource) -> None:
+        self.info = loaded.info
+        self._loaded = loaded
+        self._media = media
+        self._prefixes = PrefixCache(loaded.model.config, loaded.prefix, _cache_limit(loaded.model.device))
+
+    def answer(self, request: GenerationRequest, outlet: Outlet) -> None:
+        """Answer a request: its progress, text and end go to the outlet.
+
+        Raises:
+            Cancelled: the outlet wanted no more.
+            GlimpseError: with a sentence for the person.
+        """
+        failure = self._tried(request, outlet)
+        if failure and failures.is_out_of_memory(failure):
+            self._prefixes.clear()
+            free_memory()
+        if failure:
+            raise failures.answering(failure) from failure
+
+    def _tried(self, request: GenerationRequest, outlet: Outlet) -> Exception | None:
+        try:
+            self._answer(request, outlet)
+        except (Cancelled, GlimpseError):
+            raise
+        except Exception as error:
+            log.exception("the answer failed")
+            # Without its traceback the error no longer holds the tensors of the failed answer.
+            return error.with_traceback(None)
+        return None
+
+    def _answer(self, request: GenerationRequest, outlet: Outlet) -> None:
+        started = time.perf_counter()
+        context, own = self.info.context_length, self.info.sampling.max_new_tokens
+        limit = request.sampling.max_new_tokens or own or 1
+        reserve = min(limit, max(1, context // 8))
+        prompt = build_prompt(self._loaded, request.messages, self._media, reserve, _teller(outlet))
+        room = min(limit, context - prompt.tokens)
+        outlet.check()
+        outlet.emit(Progress("reading the conversation"))
+        start = self._prefixes.take(request.conversation_id, prompt)
+        streamer = self._generate(request, prompt, start, room, outlet)
+        usage = Usage(
+            prompt_tokens=prompt.tokens,
+            completion_tokens=len(streamer.tokens),
+            reused_tokens=start.reused,
+            images=prompt.images,
+            frames=prompt.frames,
+            time_to_first_token=(streamer.first_token_at or time.perf_counter()) - started,
+            seconds=time.perf_counter() - started,
+        )
+        reason: FinishReason = "stop" if streamer.stopped or len(streamer.tokens) < room else "length"
+        outlet.emit(Finished(reason, usage))
+
+    def _generate(
+        self, request: GenerationRequest, prompt: Prompt, start: Start, room: int, outlet: Outlet
+    ) -> TokenStreamer:
+        model, tokenizer, stop = self._loaded.model, self._loaded.tokenizer, stop_tokens(self._loaded)
+        pad = stop[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        config = generation_config(model.generation_config, request.sampling, room, stop, pad)
+        cache = {} if start.cache is None else {"past_key_values": start.cache}
+        _seed(request.sampling.seed)
+        with _layers_checked(model, outlet.check) as unhook:
+            streamer = TokenStreamer(
+                tokenizer._tokenizer,
+                stop,
+                emit=lambda text: outlet.emit(TextDelta(text)),
+                check=outlet.check,
+                first=unhook,
+            )
+            try:
+                model.generate(**_placed(model, start.inputs), **cache, generation_config=config, streamer=streamer)
+            except Cancelled:
+                self._keep(request, prompt, start, streamer)
+                raise
+        self._keep(request, prompt, start, streamer)
+        return streamer
+
+    def _keep(self, request: GenerationRequest, prompt: Prompt, start: Start, streamer: TokenStreamer) -> None:
+        # Cancelled before its first token, the layers of a cache are not all of one length.
+        if streamer.tokens:
+            self._prefixes.keep(request.conversation_id, start, prompt, streamer.tokens)
 
 
 def free_memory() -> None:
@@ -62,49 +128,17 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _answer(loaded: Loaded, request: GenerationRequest, media: MediaSource, outlet: Outlet) -> None:
-    started = time.perf_counter()
-    limit = request.sampling.max_new_tokens or loaded.info.sampling.max_new_tokens or 1
-    reserve = min(limit, max(1, loaded.info.context_length // 8))
-    prompt = build_prompt(loaded, request.messages, media, reserve, _teller(outlet))
-    outlet.check()
-    room = min(limit, loaded.info.context_length - prompt.tokens)
-    stop = stop_tokens(loaded)
-    with _layers_checked(loaded.model, outlet.check) as unhook:
-        streamer = TokenStreamer(
-            loaded.tokenizer._tokenizer,
-            stop,
-            emit=lambda text: outlet.emit(TextDelta(text)),
-            check=outlet.check,
-            first=unhook,
-        )
-        outlet.emit(Progress("reading the conversation"))
-        _generate(loaded, request, prompt, room, streamer)
-    usage = Usage(
-        prompt_tokens=prompt.tokens,
-        completion_tokens=len(streamer.tokens),
-        images=prompt.images,
-        frames=prompt.frames,
-        time_to_first_token=(streamer.first_token_at or time.perf_counter()) - started,
-        seconds=time.perf_counter() - started,
-    )
-    reason: FinishReason = "stop" if streamer.stopped or len(streamer.tokens) < room else "length"
-    outlet.emit(Finished(reason, usage))
+def _cache_limit(device: torch.device) -> int:
+    """Bytes that kept conversations may take: a quarter of what the model leaves free on a GPU, 2 GiB elsewhere."""
+    return torch.cuda.mem_get_info(device)[0] // 4 if device.type == "cuda" else 2 * 2**30
 
 
-def _generate(
-    loaded: Loaded, request: GenerationRequest, prompt: Prompt, max_new_tokens: int, streamer: TokenStreamer
-) -> None:
-    model, stop = loaded.model, stop_tokens(loaded)
-    pad = loaded.tokenizer.pad_token_id
-    config = generation_config(
-        model.generation_config, request.sampling, max_new_tokens, stop, stop[0] if pad is None else pad
-    )
-    if request.sampling.seed is None:
+def _seed(seed: int | None) -> None:
+    # Fresh processes all begin with the same seed, so an answer without one needs a new one too.
+    if seed is None:
         torch.seed()
     else:
-        torch.manual_seed(request.sampling.seed)
-    model.generate(**_placed(model, prompt.inputs), generation_config=config, streamer=streamer)
+        torch.manual_seed(seed)
 
 
 def _placed(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from backend.engine.hub import fetch
 from backend.engine.loader import Loaded, load
 from backend.engine.placement import Checkpoint, Machine, place, quantization_of
 from backend.engine.spec import EngineSpec
-from backend.engine.transformers import answer
+from backend.engine.transformers import Generator
 from backend.errors import (
     GlimpseError,
     ModelFailed,
@@ -106,7 +106,7 @@ def test_four_bits_leave_the_eyes_and_the_mouth_alone(checkpoints: dict[str, Pat
     assert quantized == {"model.language_model"}
     assert loaded.info.precision == "NF4"
     outlet = Outlet()
-    answer(loaded, request(user("Hi")), Store(), outlet)
+    Generator(loaded, Store()).answer(request(user("Hi")), outlet)
     assert text(outlet.events)
 
 

@@ -189,8 +189,8 @@ async def test_an_engine_that_failed_once_answers_the_next_request(
 ) -> None:
     async with running(checkpoints["mllama"]) as engine:
         await events(engine, request(user("Hi")))
-        loaded = engine._loaded
-        assert loaded is not None
+        assert engine._generator is not None
+        loaded = engine._generator._loaded
         with monkeypatch.context() as broken:
             broken.setattr(loaded.model.model.language_model.layers[1], "forward", lambda *_, **__: 1 / 0)
             with pytest.raises(GlimpseError, match=r"ZeroDivisionError"):

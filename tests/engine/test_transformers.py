@@ -12,7 +12,7 @@ from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
 from backend.engine.prompt import build_prompt
 from backend.engine.sampling import generation_config, model_sampling
-from backend.engine.transformers import answer, stop_tokens
+from backend.engine.transformers import Generator, stop_tokens
 from backend.errors import ModelFailed, OutOfMemory
 from backend.types import Finished, GenerationRequest, Progress, SamplingParams, TextDelta
 from tests.engine.fakes import GREEDY, Outlet, Store, clip, end, image, reply, request, system, text, user
@@ -22,7 +22,7 @@ CONVERSATION = (system("Be brief."), user(image("red"), "What?"), reply("Red."),
 
 def ask(loaded: Loaded, asked: GenerationRequest) -> Outlet:
     outlet = Outlet()
-    answer(loaded, asked, Store(), outlet)
+    Generator(loaded, Store()).answer(asked, outlet)
     return outlet
 
 
@@ -95,7 +95,7 @@ def test_what_is_not_said_stays_the_models_own(models: dict[str, Loaded]) -> Non
 def test_cancelling_in_decode_ends_at_the_next_token(models: dict[str, Loaded]) -> None:
     outlet = Outlet(enough=lambda outlet: any(isinstance(event, TextDelta) for event in outlet.events))
     with pytest.raises(Cancelled):
-        answer(models["mllama"], request(user("Hi")), Store(), outlet)
+        Generator(models["mllama"], Store()).answer(request(user("Hi")), outlet)
     assert sum(isinstance(event, TextDelta) for event in outlet.events) == 1
 
 
@@ -107,15 +107,16 @@ def test_cancelling_in_prefill_ends_at_the_next_layer(models: dict[str, Loaded],
         "language_model": loaded.model.model.language_model.layers,
     }[part]
     ran: list[int] = []
+    before = [len(layer._forward_pre_hooks) for layer in layers]
     hooks = [layer.register_forward_hook(lambda *_, n=n: ran.append(n)) for n, layer in enumerate(layers)]
     try:
         with pytest.raises(Cancelled):
-            answer(loaded, request(user(image("red"), "Hi")), Store(), Outlet(enough=lambda _: bool(ran)))
+            Generator(loaded, Store()).answer(request(user(image("red"), "Hi")), Outlet(enough=lambda _: bool(ran)))
     finally:
         for hook in hooks:
             hook.remove()
     assert ran == [0]
-    assert not any(layer._forward_pre_hooks for layer in layers)
+    assert [len(layer._forward_pre_hooks) for layer in layers] == before
 
 
 def test_running_out_of_memory_gets_a_sentence_and_holds_nothing(

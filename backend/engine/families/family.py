@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
+from backend.engine.families.prefix import PrefixRules
 from backend.media.frame import Frame
 
 
@@ -66,6 +67,11 @@ class Family(Protocol):
         """What text can look at."""
         ...
 
+    @property
+    def prefix(self) -> PrefixRules | None:
+        """How a kept cache is continued; None where that is not known to be exact."""
+        ...
+
     def show_image(self, image: Image.Image) -> Shown:
         """Show an RGB image. Raises UnsupportedMedia where the model reads none."""
         ...
@@ -90,6 +96,7 @@ class ImageFamily:
     images: bool = True
     video: bool = False
     reach: Reach = field(default_factory=Reach)
+    prefix: PrefixRules | None = None
 
     def show_image(self, image: Image.Image) -> Shown:
         """Show an RGB image as it is."""

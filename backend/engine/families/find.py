@@ -4,9 +4,13 @@ from typing import Any
 
 from backend.engine.families.family import Family
 from backend.engine.families.frames import FrameFamily
+from backend.engine.families.prefix import TokenRules
 from backend.engine.families.sheets import mllama
 from backend.engine.families.text import TextFamily
 from backend.engine.families.video import VideoFamily
+
+# Architectures with one row of pixel values an image and no state beside their cache; tested token for token.
+ONE_ROW_AN_IMAGE = frozenset({"llava"})
 
 
 def family_of(config: Any, processor: Any) -> Family:
@@ -19,7 +23,8 @@ def family_of(config: Any, processor: Any) -> Family:
         return mllama(config, processor)
     if getattr(processor, "video_processor", None) is not None and _template_knows_video(processor):
         return VideoFamily(config.model_type)
-    return FrameFamily(config.model_type)
+    exact = config.model_type in ONE_ROW_AN_IMAGE
+    return FrameFamily(config.model_type, prefix=TokenRules(processor.image_token_id) if exact else None)
 
 
 def _template_knows_video(processor: Any) -> bool:

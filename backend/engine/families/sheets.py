@@ -10,6 +10,7 @@ from math import isqrt
 from typing import Any
 
 from backend.engine.families.family import IMAGE, ImageFamily, Reach, Shown
+from backend.engine.families.prefix import CrossRules
 from backend.media.frame import Frame
 from backend.media.sheets import contact_sheets
 
@@ -49,6 +50,7 @@ def mllama(config: Any, processor: Any) -> SheetFamily:
     return SheetFamily(
         name=config.model_type,
         reach=Reach(latest_only=True, repeat=4),
+        prefix=CrossRules(processor.image_token_id, frozenset(config.get_text_config().cross_attention_layers)),
         side=tile * max(1, isqrt(images.max_image_tiles)),
         note=getattr(config, "clip_note", NOTE),
     )

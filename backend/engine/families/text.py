@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image
 
 from backend.engine.families.family import Reach, Shown
+from backend.engine.families.prefix import PrefixRules, TokenRules
 from backend.errors import UnsupportedMedia
 from backend.media.frame import Frame
 
@@ -19,6 +20,7 @@ class TextFamily:
     images: bool = False
     video: bool = False
     reach: Reach = field(default_factory=Reach)
+    prefix: PrefixRules | None = field(default_factory=TokenRules)
 
     def show_image(self, image: Image.Image) -> Shown:
         """Refuse."""

@@ -1,0 +1,198 @@
+"""Nothing is computed twice, and nothing changes by it: answers are token for token those of a fresh start.
+
+Random weights of small norm draw the same token whatever they read, so the tiny models have large ones.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+
+from backend.engine.families.prefix import CrossRules, TokenRules
+from backend.engine.inference_thread import Cancelled
+from backend.engine.loader import Loaded
+from backend.engine.transformers import Generator
+from backend.errors import OutOfMemory
+from backend.types import GenerationRequest, Message, SamplingParams, TextDelta, Usage
+from tests.engine.fakes import Outlet, Store, clip, end, image, reply, request, system, user
+
+PARITY = SamplingParams(max_new_tokens=8, temperature=0)
+
+
+class Recorded(Generator):
+    """Remembers the tokens of each answer."""
+
+    def _generate(self, *arguments):
+        streamer = super()._generate(*arguments)
+        self.drawn = streamer.tokens
+        return streamer
+
+
+def answered(generator: Recorded, asked: GenerationRequest) -> tuple[list[int], Usage]:
+    outlet = Outlet()
+    generator.answer(asked, outlet)
+    return generator.drawn, end(outlet.events).usage
+
+
+def both(loaded: Loaded) -> Callable[[Sequence[Message]], tuple[str, Usage]]:
+    """Asks a generator that keeps caches and a fresh one, holds them to the same tokens, and gives the answer."""
+    keeping = Recorded(loaded, Store())
+
+    def ask(messages: Sequence[Message]) -> tuple[str, Usage]:
+        asked = request(*messages, sampling=PARITY)
+        tokens, usage = answered(keeping, asked)
+        plain, fresh = answered(Recorded(replace(loaded, prefix=None), Store()), asked)
+        assert tokens == plain
+        assert fresh.reused_tokens == 0
+        assert (usage.prompt_tokens, usage.images) == (fresh.prompt_tokens, fresh.images)
+        return loaded.tokenizer.decode(tokens, skip_special_tokens=True), usage
+
+    return ask
+
+
+SIX_TURNS = (
+    user(image("red"), "What is it?"),
+    user("Are you sure?"),
+    user(image("blue"), image("green"), "And these?"),
+    user("Which is warmer?"),
+    user("Why?"),
+    user("Thank you."),
+)
+
+
+@pytest.mark.parametrize("name", ["mllama", "llava"])
+def test_six_turns_with_images_in_the_first_and_the_third(models: dict[str, Loaded], name: str) -> None:
+    ask = both(models[name])
+    messages: list[Message] = [system("Be brief.")]
+    before = 0
+    for turn in SIX_TURNS:
+        messages.append(turn)
+        said, usage = ask(messages)
+        # All that the model had read before, its last answer's bytes aside: those are not always whole characters.
+        assert before <= usage.reused_tokens < usage.prompt_tokens
+        before = usage.prompt_tokens
+        messages.append(reply(said))
+
+
+@pytest.mark.parametrize("name", ["mllama", "llava", "llama"])
+def test_retry_and_edit_go_back_to_where_they_part(models: dict[str, Loaded], name: str) -> None:
+    shown = [image("red")] if name != "llama" else []
+    ask = both(models[name])
+    talk: list[Message] = [user(*shown, "What is it?")]
+    talk.append(reply(ask(talk)[0]))
+    talk.append(user("Are you sure?"))
+    said, usage = ask(talk)
+    retried, again = ask(talk)
+    assert retried == said
+    assert again.reused_tokens == usage.prompt_tokens - 1
+    _, edited = ask([*talk[:2], user("Are you blind?")])
+    assert usage.reused_tokens < edited.reused_tokens < edited.prompt_tokens
+    _, undone = ask([user(*shown, "What is that?")])
+    assert 0 < undone.reused_tokens < undone.prompt_tokens
+
+
+@pytest.mark.parametrize("name", ["mllama", "llava"])
+def test_images_that_come_go_and_change(models: dict[str, Loaded], name: str) -> None:
+    ask = both(models[name])
+    ask([user("Hello")])
+    first, _ = ask([user("Hello"), reply("Hi"), user(image("red"), "What?")])
+    talk = [user("Hello"), reply("Hi"), user(image("red"), "What?"), reply(first)]
+    ask([*talk, user(image("blue"), "And?")])
+    ask([*talk, user(image("pink"), "And?")])
+    ask([*talk, user(clip(40), "And?")])
+    ask([*talk, user("And?")])
+    ask([user("Hello"), reply("Hi"), user(image("gray"), "What?")])
+    ask([user("Hello"), reply("Hi"), user("No image?")])
+    ask([user(image("red"), "Hello")])
+
+
+def test_a_clip_is_read_once(models: dict[str, Loaded]) -> None:
+    ask = both(models["mllama"])
+    said, _ = ask([user(clip(64), "What happens?")])
+    _, usage = ask([user(clip(64), "What happens?"), reply(said), user("And then?")])
+    assert usage.reused_tokens > 100
+
+
+def test_no_pixels_are_read_again_for_a_follow_up(models: dict[str, Loaded]) -> None:
+    loaded, seen = models["mllama"], []
+    hook = loaded.model.model.vision_model.register_forward_pre_hook(
+        lambda _, args, options: seen.append(options["pixel_values"].shape[1]), with_kwargs=True
+    )
+    try:
+        generator = Generator(loaded, Store())
+        talk = [user(image("red"), "What?"), reply("Red."), user("Sure?")]
+        generator.answer(request(*talk[:1]), Outlet())
+        generator.answer(request(*talk), Outlet())
+        generator.answer(request(*talk, reply("Yes."), user(image("blue"), "And?")), Outlet())
+    finally:
+        hook.remove()
+    # The third turn shows the first image again beside the new one.
+    assert seen == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["mllama", "llava"])
+def test_an_answer_that_was_stopped_is_continued_on(models: dict[str, Loaded], name: str) -> None:
+    generator = Recorded(models[name], Store())
+    talk = [user(image("red"), "What is it?")]
+    stopped = Outlet(enough=lambda outlet: sum(isinstance(event, TextDelta) for event in outlet.events) > 1)
+    with pytest.raises(Cancelled):
+        generator.answer(request(*talk, sampling=PARITY), stopped)
+    asked = request(*talk, sampling=PARITY)
+    tokens, usage = answered(generator, asked)
+    assert usage.reused_tokens == usage.prompt_tokens - 1
+    assert tokens == answered(Recorded(replace(models[name], prefix=None), Store()), asked)[0]
+
+
+def test_what_was_cut_off_in_prefill_is_not_kept(models: dict[str, Loaded]) -> None:
+    loaded, ran = models["mllama"], []
+    generator = Recorded(loaded, Store())
+    asked = request(user(image("red"), "What is it?"), sampling=PARITY)
+    hook = loaded.model.model.language_model.layers[1].register_forward_hook(lambda *_: ran.append(1))
+    try:
+        with pytest.raises(Cancelled):
+            generator.answer(asked, Outlet(enough=lambda _: bool(ran)))
+    finally:
+        hook.remove()
+    tokens, usage = answered(generator, asked)
+    assert usage.reused_tokens == 0
+    assert tokens == answered(Recorded(replace(loaded, prefix=None), Store()), asked)[0]
+
+
+def test_conversations_side_by_side_never_mix_and_the_oldest_goes_first(
+    models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = Recorded(models["mllama"], Store())
+
+    def reused(conversation: str) -> int:
+        asked = request(user(image(conversation), "What is it?"), sampling=PARITY)
+        return answered(generator, replace(asked, conversation_id=conversation))[1].reused_tokens
+
+    assert [reused("red"), reused("blue"), reused("red") > 30, reused("blue") > 30] == [0, 0, True, True]
+    kept = generator._prefixes._kept["red"].bytes
+    monkeypatch.setattr(generator._prefixes, "_limit", 2 * kept + kept // 2)
+    assert [reused("green"), reused("red"), reused("green") > 30] == [0, 0, True]
+
+
+def test_running_out_of_memory_drops_what_was_kept(models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = Recorded(models["llama"], Store())
+    answered(generator, request(user("Hi")))
+    with monkeypatch.context() as broken:
+        broken.setattr(models["llama"].model, "forward", _out_of_memory)
+        with pytest.raises(OutOfMemory, match=r"^There was not enough memory"):
+            generator.answer(request(user("Hi")), Outlet())
+    assert answered(generator, request(user("Hi")))[1].reused_tokens == 0
+
+
+def _out_of_memory(*_: object, **__: object) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_the_places_of_images_are_told_or_nothing_is_reused() -> None:
+    assert CrossRules(9, frozenset()).spans([1, 9, 9, 2, 9], 3) == [(1, 2), (2, 3), (4, 5)]
+    assert CrossRules(9, frozenset()).spans([1, 9], 2) is None
+    assert TokenRules(9).spans([1, 9, 9, 2, 9, 9], 2) == [(1, 3), (4, 6)]
+    assert TokenRules(9).spans([9, 9, 9, 9], 2) == [(0, 2), (2, 4)]
+    assert TokenRules(9).spans([9, 9, 1, 9], 2) is None
+    assert TokenRules(9).spans([9, 9, 9], 2) is None
+    assert TokenRules().spans([1, 2], 0) == []

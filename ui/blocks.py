@@ -21,7 +21,7 @@ from ui.endpoint import build_endpoint
 from ui.examples import FOLDER, find_examples
 from ui.frame import ChatFrame
 from ui.sidebar import Sidebar, build_sidebar
-from ui.theme import ICON, STYLE, build_theme
+from ui.theme import ICON, SCRIPT, STYLE, build_theme
 from ui.wiring import Answers
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
         current = gr.BrowserState("", storage_key="glimpse", secret=_BROWSER_KEY)
         side = build_sidebar(frames, engine.status)
         frame = ChatFrame(build_endpoint(talk, frames), examples)
-        shown = [frame.chatbot, frame.textbox, current, side.listing, side.actions]
+        shown = [frame.chatbot, frame.textbox, frame.presets, current, side.listing, side.actions]
         _wire_answers(answers, frame, side, current, shown)
         _wire_side(desk, side, current, shown)
         _wire_endpoint(frame, side)
@@ -118,6 +118,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
             max_file_size=settings.max_upload_bytes,
             theme=build_theme(),
             css_paths=STYLE,
+            head=f"<script>{SCRIPT.read_text()}</script>",
             favicon_path=ICON if ICON.is_file() else None,
             app_kwargs={"middleware": doors},
             prevent_thread_lock=True,

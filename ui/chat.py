@@ -16,7 +16,7 @@ from backend.errors import GlimpseError, InputError
 from backend.history import History, Turn
 from backend.types import StreamEvent, TextDelta
 from ui import render
-from ui.convert import Controls, Posted, read_message, turn_number
+from ui.convert import Controls, Posted
 from ui.pace import paced
 from ui.render import Bubble, Pending
 
@@ -32,7 +32,8 @@ UNEXPECTED = "Something went wrong in Glimpse itself; try again, and look into t
 class View:
     """What the page shows. `composer` is what the composer shall hold, None to leave it; `reply` is the bare answer.
 
-    `error` is the sentence of what went wrong, which stands among the bubbles already.
+    `error` is the sentence of what went wrong, which stands among the bubbles already; `task` is the preset that goes
+    with the composer, None to leave it.
     """
 
     conversation: str
@@ -41,6 +42,7 @@ class View:
     running: bool = False
     reply: str = ""
     error: str = ""
+    task: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,9 @@ class Talk:
         return View(known, render.conversation(turns, self._store))
 
     async def submit(
-        self, conversation: str, message: object, task: str, controls: Controls, owner: str
+        self, conversation: str, posted: Posted, task: str, controls: Controls, owner: str
     ) -> AsyncGenerator[View]:
         """Answer a message. One that is refused comes back to the composer and leaves no trace."""
-        posted = read_message(message)
         try:
             here = conversation or self._history.create(owner)
             before = self._turns(here, owner)
@@ -109,12 +110,12 @@ class Talk:
                 yield view
 
     async def edit(
-        self, conversation: str, index: object, message: object, before: object, controls: Controls, owner: str
+        self, conversation: str, number: int, text: str, before: str, controls: Controls, owner: str
     ) -> AsyncGenerator[View]:
-        """Answer the message of the bubble at `index` with other words; `before` is what the page showed there."""
-        text, turns, number = read_message(message).text, self._turns(conversation, owner), turn_number(index)
+        """Answer turn `number` with other words; `before` is what the page showed in their place."""
+        turns = self._turns(conversation, owner)
         old = turns[number - 1] if 1 <= number <= len(turns) else None
-        if old is None or old.user.text.strip() != read_message(before).text.strip():
+        if old is None or old.user.text.strip() != before.strip():
             refused = "This message is not what is kept here any more; look at the conversation and edit it again."
             shown = self.open(conversation, owner)
             yield replace(shown, bubbles=[*shown.bubbles, render.failed(refused)], composer=Posted(text))
@@ -137,7 +138,8 @@ class Talk:
         ids = [part.media_id for part in turn.user.media]
         files, names = map(self._store.original, ids), map(self._store.name, ids)
         shown = self.open(conversation, owner)
-        return replace(shown, conversation=conversation, composer=Posted(turn.user.text, tuple(files), tuple(names)))
+        composer = Posted(turn.user.text, tuple(files), tuple(names))
+        return replace(shown, conversation=conversation, composer=composer, task=turn.task)
 
     async def stop(self, conversation: str, owner: str) -> None:
         """Stop what is being written; the answer is kept as far as it came."""

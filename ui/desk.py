@@ -24,8 +24,9 @@ class Desk:
         self._frames = frames
 
     async def resume(self, request: gr.Request, current: str) -> Updates:
-        """Show the conversation that the browser had open; an empty page where it is not there any more."""
-        return await self._show(request, self._answers.opened(request, current))
+        """Show what the address names, else what the browser had open; an empty page where it is gone."""
+        wanted = request.query_params.get("chat") or current
+        return await self._show(request, self._answers.opened(request, wanted))
 
     async def open(self, request: gr.Request, chosen: gr.SelectData) -> Updates:
         """Show the conversation that was chosen in the list."""

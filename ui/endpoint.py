@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ui.chat import Talk
-from ui.convert import read_controls
+from ui.convert import read_controls, read_message
 from ui.wiring import owner
 
 Endpoint = Callable[..., AsyncGenerator[tuple[str, str]]]
@@ -34,7 +34,9 @@ def build_endpoint(talk: Talk, frames: int) -> Endpoint:
         """Answer a message {"text", "files"}; later messages of the same client are follow-ups."""
         numbers = max_new_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, video_frames
         controls = read_controls((system, *numbers), frames)
-        async with aclosing(talk.submit(conversation, message, preset, controls, owner(request))) as views:
+        async with aclosing(
+            talk.submit(conversation, read_message(message), preset, controls, owner(request))
+        ) as views:
             async for view in views:
                 if view.error:
                     raise gr.Error(view.error, print_exception=False)

@@ -94,7 +94,7 @@ def _bubbles() -> gr.Chatbot:
 def _composer() -> gr.MultimodalTextbox:
     return gr.MultimodalTextbox(
         elem_id="composer",
-        placeholder="Ask anything, or drop a picture or a clip here",
+        placeholder="Ask, or drop a picture or a clip",
         show_label=False,
         container=False,
         sources=["upload"],

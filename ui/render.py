@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from backend.catalog import FLAGSHIP, POCKET, find
 from backend.history import Turn
 from backend.tasks.registry import tasks
 from backend.types import (
@@ -33,10 +34,11 @@ Bubble = dict[str, Any]
 PLAYABLE = {".mp4", ".m4v", ".webm", ".mov"}
 SHOWN = PLAYABLE | {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif"}
 
-POCKET = (
-    "The small model that comes with Glimpse. It describes simple scenes and reads printed receipts, formulas and "
-    "short clips; it is no general assistant, and it errs. For real photos start Glimpse with a larger one: "
-    "`--model unsloth/Llama-3.2-11B-Vision-Instruct`; `app.py models` lists what fits this machine."
+ABOUT_POCKET = (
+    "A very small model that comes with Glimpse. It describes drawn scenes and short clips and reads printed receipts "
+    "and formulas. It knows nothing of the world, is no general assistant, and errs.\n\n"
+    f"For photos and talk start a larger one with `--model`, as `--model {FLAGSHIP.id}`. "
+    "`app.py models` lists those we know and what fits this machine."
 )
 
 _MANY = 1000  # more steps than this are bytes, and shown in per cent
@@ -109,8 +111,8 @@ def later(pending: Pending, batch: Sequence[StreamEvent], text: str, waited: flo
 
 
 def failed(sentence: str) -> Bubble:
-    """An answer that cannot be had."""
-    return {"role": "assistant", "content": [failure(sentence)]}
+    """The answer to a message that was refused and is in the composer again."""
+    return {"role": "assistant", "content": [_row("failure refused", sentence)]}
 
 
 def answer(task: str, text: str) -> str:
@@ -146,7 +148,7 @@ def figures(reason: FinishReason | None, usage: Usage | None, model: str | None)
         facts += [_count(usage.images, "image")] * (usage.images > 0)
         facts += [_count(usage.frames, "frame")] * (usage.frames > 0)
         facts += [f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} reused"] * (usage.reused_tokens > 0)
-    return " · ".join([*facts, *([model] if model and facts else [])])
+    return " · ".join([*facts, *([_name(model)] if model and facts else [])])
 
 
 def file_data(path: Path, name: str) -> Bubble:
@@ -160,8 +162,11 @@ def model_line(status: EngineStatus) -> str:
     match status.state:
         case "ready" if status.model:
             model = status.model
-            lines = [_row("ready", model.name), _row("where", f"{model.precision}, {model.device}")]
-            return "\n\n".join([*lines, *([POCKET] if model.id == "pocket" else [])])
+            lines = [
+                _row("ready", _name(model.id) if find(model.id) else model.name),
+                _row("where", f"{model.precision}, {model.device}"),
+            ]
+            return "\n\n".join([*lines, *([ABOUT_POCKET] if model.id == POCKET.id else [])])
         case "loading":
             share = f" {100 * status.done // status.total} %" if status.total else ""
             return _row("loading", f"{status.detail or 'loading the model'}{share}")
@@ -202,6 +207,11 @@ def _file_row(path: Path, name: str) -> Bubble:
 
 def _row(kind: str, text: str) -> str:
     return f'<span class="{html.escape(kind)}">{literal(text)}</span>'
+
+
+def _name(model: str) -> str:
+    entry = find(model)
+    return entry.name if entry else Path(model).name
 
 
 def _share(done: int, total: int) -> str:

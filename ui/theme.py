@@ -1,4 +1,4 @@
-"""Looks: the colours, the fonts and where the style sheet is. System fonts only, so nothing is fetched."""
+"""Looks: the colours, the fonts, the style sheet and the script. System fonts only, so nothing is fetched."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import gradio as gr
 from gradio.themes import Color
 
 STYLE = Path(__file__).parent.parent / "assets" / "style.css"
+SCRIPT = Path(__file__).parent.parent / "assets" / "page.js"
 ICON = Path(__file__).parent.parent / "assets" / "icon.svg"
 
 _FONTS = ("Inter", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")

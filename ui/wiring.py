@@ -15,7 +15,7 @@ from backend.errors import GlimpseError
 from backend.history import History
 from ui import render
 from ui.chat import Talk, View
-from ui.convert import Posted, read_controls
+from ui.convert import Posted, read_controls, read_message, turn_number
 from ui.examples import Example
 from ui.sidebar import choices
 
@@ -53,7 +53,7 @@ class Answers:
             return
         controls = read_controls(values, self._frames)
         async for updates in self._run(
-            request, current, self._talk.submit(current, message, task, controls, owner(request))
+            request, current, self._talk.submit(current, read_message(message), task, controls, owner(request))
         ):
             yield updates
 
@@ -78,7 +78,8 @@ class Answers:
     ) -> AsyncGenerator[Updates]:
         """A message in other words."""
         controls = read_controls(values, self._frames)
-        views = self._talk.edit(current, edited.index, edited.value, edited.previous_value, controls, owner(request))
+        words = (read_message(edited.value).text, read_message(edited.previous_value).text)
+        views = self._talk.edit(current, turn_number(edited.index), *words, controls, owner(request))
         async for updates in self._run(request, current, views):
             yield updates
 
@@ -109,8 +110,9 @@ class Answers:
         self._tabs.pop(_session(request), None)
 
     def paint(self, view: View, name: str) -> Updates:
-        """The updates that show a view: the chat, the composer, the current conversation, the list."""
-        return (view.bubbles, _composer(view), view.conversation, *self.listing(name, view.conversation))
+        """The updates that show a view: the chat, the composer, its preset, the current conversation, the list."""
+        preset = gr.skip() if view.task is None else view.task
+        return (view.bubbles, _composer(view), preset, view.conversation, *self.listing(name, view.conversation))
 
     def listing(self, name: str, current: str) -> Updates:
         """The list of an owner's conversations with the current one marked, and whether it can be acted on."""
@@ -159,7 +161,7 @@ def _session(request: gr.Request) -> str:
 
 
 def _nothing() -> Updates:
-    return (gr.skip(),) * 5
+    return (gr.skip(),) * 6
 
 
 def _composer(view: View) -> Any:

@@ -1,0 +1,196 @@
+"""Turns become bubbles: pytest tests/ui/test_render.py"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.catalog import POCKET
+from backend.history import Turn
+from backend.types import (
+    EngineStatus,
+    FinishReason,
+    ImagePart,
+    MediaPart,
+    Message,
+    ModelInfo,
+    Part,
+    Progress,
+    Queued,
+    SamplingParams,
+    TextDelta,
+    TextPart,
+    Usage,
+    VideoPart,
+)
+from ui import render
+from ui.convert import JOINER
+from ui.render import Pending
+
+USAGE = Usage(1300, 128, 1200, 1, 64, 0.5, 4.5)
+
+
+class Folder:
+    """Media whose ids are their file names."""
+
+    def original(self, media_id: str) -> Path:
+        if media_id == "gone.png":
+            raise FileNotFoundError(media_id)
+        return Path("/media") / media_id
+
+    def preview(self, part: MediaPart) -> Path:
+        return self.original(part.media_id).with_suffix(".jpg")
+
+    def name(self, media_id: str) -> str:
+        return "my " + media_id
+
+
+def turn(*parts: Part | str, reply: str = "", task: str = "chat", **ending: Any) -> Turn:
+    words = tuple(TextPart(part) if isinstance(part, str) else part for part in parts)
+    return Turn(1, 1, Message("user", words), task, reply, **ending)
+
+
+def file(path: str, name: str, mime_type: str) -> dict[str, Any]:
+    data = {"path": path, "orig_name": name, "mime_type": mime_type, "meta": {"_type": "gradio.FileData"}}
+    return {"type": "file", "file": data, "alt_text": name}
+
+
+def test_every_turn_is_two_bubbles() -> None:
+    turns = [turn("one", reply="1", finish_reason="stop"), turn("two", reply="2", finish_reason="stop")]
+    assert render.conversation(turns, Folder()) == [
+        {"role": "user", "content": ["one"]},
+        {"role": "assistant", "content": ["1"]},
+        {"role": "user", "content": ["two"]},
+        {"role": "assistant", "content": ["2"]},
+    ]
+
+
+def test_a_question_shows_its_files_its_preset_and_its_words() -> None:
+    asked = render.asked(
+        turn(ImagePart("a.heic"), VideoPart("b.mp4"), VideoPart("c.mkv"), "why?", task="caption"), Folder()
+    )
+    assert asked == {
+        "role": "user",
+        "content": [
+            file("/media/a.jpg", "my a.heic", "image/jpeg"),
+            file("/media/b.mp4", "my b.mp4", "video/mp4"),
+            file("/media/c.jpg", "my c.mkv", "image/jpeg"),
+            '<span class="preset">Caption, one line</span>',
+            "why?",
+        ],
+    }
+
+
+def test_media_that_are_gone_leave_a_word() -> None:
+    assert render.asked(turn(ImagePart("gone.png")), Folder())["content"] == [
+        '<span class="failure">the picture is not kept any more</span>'
+    ]
+
+
+def test_a_message_on_its_way_shows_what_browsers_can_show() -> None:
+    sent = render.sent("look", [Path("/up/a.png"), Path("/up/b.heic")], "chat")
+    assert sent["content"] == [
+        file("/up/a.png", "a.png", "image/png"),
+        '<span class="preset">b.heic</span>',
+        "look",
+    ]
+
+
+def test_the_persons_markup_is_shown_as_typed() -> None:
+    assert render.asked(turn("what is <div>, ![a](b)?"), Folder())["content"] == [
+        f"what is <{JOINER}div>, !{JOINER}[a](b)?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "rows"),
+    [
+        (
+            turn("q", reply="a", finish_reason="stop", usage=USAGE, model="org/Model-1B"),
+            [
+                "a",
+                '<span class="figures">128 tokens · 31.8 tokens/s · first token 0.50 s · 1 image · 64 frames · '
+                "1,200 of 1,300 reused · Model-1B</span>",
+            ],
+        ),
+        (
+            turn("q", reply="a", finish_reason="cancelled", model=POCKET.id),
+            ["a", '<span class="figures">stopped · Pocket</span>'],
+        ),
+        (turn("q", finish_reason="cancelled"), ['<span class="figures">stopped</span>']),
+        (
+            turn("q", reply="a", finish_reason="length", usage=Usage(1, 1)),
+            ["a", '<span class="figures">cut at the token limit · 1 token · first token 0.00 s</span>'],
+        ),
+        (turn("q", error="No_memory."), [r'<span class="failure">No\_memory.</span>']),
+        (turn("q", reply="a", error="Broke."), ["a", '<span class="failure">Broke.</span>']),
+        (turn("q", reply="a"), ["a", '<span class="progress">being written</span>']),
+        (turn("q", finish_reason="stop"), ['<span class="figures">no answer</span>']),
+    ],
+)
+def test_an_answer_says_how_it_ended_and_what_it_cost(shown: Turn, rows: list[str]) -> None:
+    assert render.answered(shown) == {"role": "assistant", "content": rows}
+
+
+def test_an_answer_is_shown_as_its_preset_shows_it() -> None:
+    assert render.answer("receipt", '{"total": 2.50}') == '```json\n{\n  "total": 2.50\n}\n```'
+    assert render.answer("latex", "$x^2$") == "\\[x^2\\]\n\n```latex\nx^2\n```"
+    assert render.answer("chat", "<b>") == f"<{JOINER}b>"
+    assert render.answer("a preset that is gone", "a") == "a"
+
+
+@pytest.mark.parametrize(
+    ("pending", "line"),
+    [
+        (Pending(), "thinking"),
+        (Pending(Queued(2)), "queued as number 2"),
+        (Pending(Progress("reading the clip", 23, 64)), "reading the clip 23/64"),
+        (Pending(Progress("loading the model", 4_000_000_000, 10_000_000_000)), "loading the model 40 %"),
+        (Pending(Progress("reading the image"), waited=12.4), "reading the image · 12 s"),
+    ],
+)
+def test_a_line_says_what_happens_before_the_first_word(pending: Pending, line: str) -> None:
+    assert render.progress(pending) == line
+
+
+def test_the_latest_note_stands() -> None:
+    batch = [Queued(1), Progress("reading"), TextDelta("a")]
+    assert render.later(Pending(), batch, "a", 1.0) == Pending(Progress("reading"), "a", 1.0)
+    assert render.later(Pending(Queued(1)), [], "", 2.0) == Pending(Queued(1), "", 2.0)
+
+
+def model(model_id: str, name: str) -> ModelInfo:
+    return ModelInfo(model_id, name, "mllama", 4096, "float32", "cpu", True, False, SamplingParams())
+
+
+def test_the_models_line_says_what_is_loaded() -> None:
+    line = render.model_line(EngineStatus("ready", model=model("org/some-model", "some-model")))
+    assert line == '<span class="ready">some-model</span>\n\n<span class="where">float32, cpu</span>'
+
+
+def test_the_bundled_model_is_introduced_with_what_it_is_not() -> None:
+    line = render.model_line(EngineStatus("ready", model=model(POCKET.id, "pocket")))
+    assert line.startswith('<span class="ready">Pocket</span>')
+    assert "no general assistant" in line
+    assert "`--model " in line
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (
+            EngineStatus("loading", "loading the weights", 4, 10),
+            '<span class="loading">loading the weights 40 %</span>',
+        ),
+        (EngineStatus("loading"), '<span class="loading">loading the model</span>'),
+        (EngineStatus("failed", "There is no such model."), '<span class="failure">There is no such model.</span>'),
+        (EngineStatus("closed"), '<span class="failure">the engine is shut down; start Glimpse again</span>'),
+    ],
+)
+def test_the_models_line_follows_its_loading(status: EngineStatus, line: str) -> None:
+    assert render.model_line(status) == line
+
+
+def test_every_finish_reason_has_its_words() -> None:
+    reasons: list[FinishReason] = ["stop", "length", "cancelled"]
+    assert [render.figures(reason, None, None) for reason in reasons] == ["", "cut at the token limit", "stopped"]

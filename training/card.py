@@ -28,7 +28,7 @@ repository.
 - **Scenes**: one to four shapes (circle, square, triangle, star, diamond) in eight colors and three sizes, at nine
   places, on a plain background: a caption in one line, a detailed one, alt text, and questions about count, color,
   size, place.
-- **Receipts**: printed in English, one to four items, three ways to print an item, a few layouts: JSON in the
+- **Receipts**: printed in English, one to three items, three ways to print an item, a few layouts: JSON in the
   receipt task's schema, and questions about single fields.
 - **Formulas**: one line with fractions, square roots, powers, indices, sums, integrals and ten Greek letters:
   LaTeX.

@@ -31,7 +31,7 @@ class Range:
 
 def make(rng: random.Random, domain: Range) -> Drawing:
     """A page of lines of text, or of larger symbols."""
-    return _page(rng, domain) if rng.random() < 0.7 else _symbols(rng, domain)
+    return _page(rng, domain) if rng.random() < 0.6 else _symbols(rng, domain)
 
 
 def _word(rng: random.Random, domain: Range) -> str:

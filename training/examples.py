@@ -28,7 +28,7 @@ def scene(seed: str) -> Image.Image:
 def receipt(seed: str) -> Image.Image:
     """A short receipt that prints a date, a time, tax, total and payment."""
     rng = random.Random(f"example:{seed}")
-    domain = receipts.Range(max_items=3, scales=(2.5,))
+    domain = receipts.Range(scales=(2.5,))
     while True:
         drawn = receipts.make(rng, domain)
         bought = drawn.purchase

@@ -45,7 +45,7 @@ EASY = Mixture(
     wear=paper.CLEAN,
 )
 
-SEEING = replace(TRAINING, weights={"drill": 0.55, "receipt": 0.2, "formula": 0.15, "scene": 0.1}, silent=True)
+SEEING = replace(TRAINING, weights={"drill": 0.55, "receipt": 0.2, "formula": 0.19, "scene": 0.06}, silent=True)
 """Images alone: only what stands in each patch is learnt."""
 
 HELD_OUT = replace(

@@ -52,7 +52,7 @@ class Range:
 
     words: words.Words = words.TRAINING
     fonts: tuple[str, ...] = fonts.TRAINING
-    max_items: int = 4
+    max_items: int = 3
     item_styles: tuple[str, ...] = ("times", "front", "plain")
     tile: int = 224
     scales: tuple[float, ...] = (1.0, 1.0, 1.5, 2.0)

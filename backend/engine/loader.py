@@ -24,6 +24,7 @@ from transformers import (
 from transformers.models.auto import modeling_auto
 from transformers.utils import logging as transformers_logging
 
+from backend.catalog import find
 from backend.engine.families.family import Family
 from backend.engine.families.find import family_of
 from backend.engine.families.prefix import CrossRules, PrefixRules, mask_text_before_images
@@ -88,9 +89,10 @@ def _loaded(spec: EngineSpec, model: Any, processor: Any, placement: Placement) 
     prefix = family.prefix if placement.way == "transformers" else None
     if isinstance(prefix, CrossRules):
         mask_text_before_images(model)
+    known = find(spec.model)
     info = ModelInfo(
         id=spec.model,
-        name=Path(spec.model).name,
+        name=known.name if known else Path(spec.model).name,
         family=family.name,
         context_length=_context_length(model.config, tokenizer),
         precision=placement.precision,

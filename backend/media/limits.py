@@ -9,6 +9,7 @@ class MediaLimits:
 
     `file_bytes` on the file as it came; `image_pixels` and `video_pixels` on width times height as stored (a JPEG past
     it is read at a fraction of its size instead of being refused); `video_seconds` on the length of a clip;
+    `frames` on how many are taken of one clip; `clean_pixels` on the copy of an image that the model and the page get;
     `memory_bytes` on the address space of a decoding child; `image_seconds` and `clip_seconds` on its run time.
     """
 
@@ -16,6 +17,8 @@ class MediaLimits:
     image_pixels: int = 40_000_000
     video_pixels: int = 36_000_000
     video_seconds: float = 6 * 3600.0
+    frames: int = 512
+    clean_pixels: int = 12_600_000
     memory_bytes: int = 3 << 30
     image_seconds: float = 30.0
     clip_seconds: float = 300.0

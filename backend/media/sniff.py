@@ -32,6 +32,7 @@ _MAGIC: tuple[tuple[int, bytes, Sniffed], ...] = (
     *((4, b"ftyp" + brand.encode(), Sniffed("image", ".heic", "a HEIC picture")) for brand in _HEIF),
     (4, b"ftypM4A", Sniffed("other", ".m4a", "a sound recording")),
     (4, b"ftypM4B", Sniffed("other", ".m4a", "a sound recording")),
+    (4, b"ftypqt", Sniffed("video", ".mov", "a QuickTime clip")),
     (4, b"ftyp", Sniffed("video", ".mp4", "an MP4 clip")),
     *((4, box, Sniffed("video", ".mov", "a QuickTime clip")) for box in (b"moov", b"mdat", b"wide", b"free", b"skip")),
     (0, b"\x1aE\xdf\xa3", Sniffed("video", ".mkv", "a Matroska clip")),

@@ -1,0 +1,221 @@
+"""Has strangers' files decoded by confined children and hands over what they saw. Runs in the page's process.
+
+A child does one job and is gone: what a broken file does to a decoder ends with it. One spare child stands ready,
+its imports done, so that a picture does not wait for Python to start. Knows nothing of where results are kept.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from backend.errors import GlimpseError, MediaTooLarge, StorageError, UnsupportedMedia
+from backend.media.frame import Frame
+from backend.media.limits import MediaLimits
+from backend.media.names import quoted
+from backend.media.worker import Job
+
+log = logging.getLogger(__name__)
+
+Save = Callable[[int, int, Frame], None]
+"""Called in a thread for each picture as it comes: its index, how many there will be, and the picture."""
+
+_LONGEST_LINE = 1 << 16
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Decoder:
+    """Confined children on demand. Use it from one event loop; leaving it unclosed leaves nothing behind either."""
+
+    def __init__(self, limits: MediaLimits) -> None:
+        self._limits = limits
+        self._children: set[_Child] = set()
+        self._spare: _Child | None = None
+        self._slots = asyncio.Semaphore(max(1, min(4, (os.cpu_count() or 2) // 2)))
+        self._told = self._closed = False
+        weakref.finalize(self, _end_all, self._children)
+
+    async def decode(self, job: Job, save: Save) -> dict[str, Any]:
+        """Do a job; cancelling the task that awaits this kills the child at once.
+
+        Returns:
+            What was said of the whole: for a clip its `duration` and `unreadable`.
+
+        Raises:
+            UnsupportedMedia, MediaTooLarge: as `read_image` and `sample_frames`, or the child died or took too long.
+            StorageError: the disk is full.
+        """
+        async with self._slots:
+            child = self._take()
+            talk = asyncio.ensure_future(asyncio.to_thread(self._talk, child, job, save))
+            # Nobody may be left to ask for it after a cancel.
+            talk.add_done_callback(lambda done: done.cancelled() or done.exception())
+            try:
+                return await asyncio.wait_for(asyncio.shield(talk), job.seconds)
+            except TimeoutError:
+                raise UnsupportedMedia(
+                    f"{quoted(job.name)} takes longer than {job.seconds:.0f} seconds to read; send a shorter or "
+                    "smaller one."
+                ) from None
+            finally:
+                child.kill()
+                await asyncio.wait([talk])
+                self._children.discard(child)
+                if not self._closed:
+                    self.warm()
+
+    def warm(self) -> None:
+        """Start the spare child, if there is none."""
+        if self._spare and not self._spare.alive:
+            self._spare.end()
+            self._children.discard(self._spare)
+            self._spare = None
+        if self._spare is None:
+            self._spare = _Child(self._limits.memory_bytes)
+            self._children.add(self._spare)
+
+    def close(self) -> None:
+        """End all children. Safe to call twice."""
+        self._closed, self._spare = True, None
+        _end_all(self._children)
+
+    def _take(self) -> "_Child":
+        self.warm()
+        child, self._spare = self._spare, None
+        assert child is not None
+        return child
+
+    def _talk(self, child: "_Child", job: Job, save: Save) -> dict[str, Any]:
+        """Give the child its job and follow its answers to the end. Blocks; runs in a thread."""
+        try:
+            child.write(job.dump())
+            return self._follow(child, job, save)
+        finally:
+            child.end()
+
+    def _follow(self, child: "_Child", job: Job, save: Save) -> dict[str, Any]:
+        facts: dict[str, Any] = {}
+        while message := child.read():
+            if "ready" in message:
+                self._tell_once(message["ready"])
+            elif "total" in message:
+                facts = message
+            elif "picture" in message:
+                save(message["picture"], facts["total"], _picture(Path(job.out), message, job.limits))
+            elif "error" in message:
+                raise _error(message)
+            elif "done" in message:
+                return facts
+        raise _death(child, job)
+
+    def _tell_once(self, missing: list[str]) -> None:
+        if missing and not self._told:
+            log.warning("this system reads media without %s", " and without ".join(missing))
+        self._told = True
+
+
+class _Child:
+    """One confined process."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 -- closed in `end`
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-s", "-X", "faulthandler", "-m", "backend.media.worker", str(memory_bytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            env=_environment(),
+            cwd=Path(sys.prefix).anchor,
+            start_new_session=True,
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def write(self, line: str) -> None:
+        """Give it its only line of input."""
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(line.encode())
+            self._process.stdin.close()
+        except OSError:
+            log.info("the child is gone before its job", exc_info=True)
+
+    def read(self) -> dict[str, Any] | None:
+        """Its next answer; None when there is no more, or none that can be understood."""
+        assert self._process.stdout
+        line = self._process.stdout.readline(_LONGEST_LINE)
+        try:
+            message = json.loads(line) if line else None
+        except ValueError:
+            return None
+        return message if isinstance(message, dict) else None
+
+    def kill(self) -> None:
+        """End it now, without waiting."""
+        self._process.kill()
+
+    def end(self) -> tuple[int, str]:
+        """Make sure that it is gone and nothing of it is left; its exit status and last words. Safe to call twice."""
+        self._process.kill()
+        status = self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        if self._complaints.closed:
+            return status, ""
+        self._complaints.seek(0)
+        words = self._complaints.read()[-4000:].decode(errors="replace")
+        self._complaints.close()
+        return status, words
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours but where the code lies. One thread each: the pools of libraries reserve memory by the core."""
+    needed = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {**needed, **threads, "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _end_all(children: set[_Child]) -> None:
+    for child in list(children):
+        child.end()
+    children.clear()
+
+
+def _picture(folder: Path, message: dict[str, Any], limits: MediaLimits) -> Frame:
+    """The raw picture that an answer speaks of, taken from the folder; nothing in it is parsed."""
+    index, width, height = (int(message[key]) for key in ("picture", "width", "height"))
+    if not (0 < width * height <= max(limits.image_pixels, limits.video_pixels) * 4 and width > 0):
+        raise ValueError(f"a picture of {width} x {height}")
+    raw = folder / f"{index}.rgb"
+    image = Image.frombytes("RGB", (width, height), raw.read_bytes())
+    raw.unlink()
+    return Frame(float(message["time"]), image)
+
+
+def _error(message: dict[str, Any]) -> GlimpseError:
+    known: dict[str, type[GlimpseError]] = {kind.__name__: kind for kind in (MediaTooLarge, StorageError)}
+    kind = known.get(message["error"], UnsupportedMedia)
+    return kind(str(message.get("text"))[:500])
+
+
+def _death(child: _Child, job: Job) -> UnsupportedMedia:
+    status, words = child.end()
+    log.warning("the child that read %s ended with status %s: %s", job.name, status, words)
+    if status == -getattr(signal, "SIGXCPU", 0):
+        return UnsupportedMedia(f"{quoted(job.name)} takes too much computing to read; send a shorter or smaller one.")
+    return UnsupportedMedia(f"{quoted(job.name)} cannot be read safely; it may be damaged: export it again.")

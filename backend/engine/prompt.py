@@ -219,14 +219,12 @@ class _Builder:
 
 def _read(turns: Sequence[Turn], media: MediaSource, tell: Tell) -> dict[MediaPart, Image.Image | list[Frame]]:
     parts = list(dict.fromkeys(part for turn in turns for part in turn.media))
+    kinds = {type(part) for part in parts}
+    what = "file" if len(kinds) > 1 else "image" if ImagePart in kinds else "clip"
     pixels: dict[MediaPart, Image.Image | list[Frame]] = {}
     for number, part in enumerate(parts, 1):
-        if isinstance(part, ImagePart):
-            tell(Progress("reading the image" if len(parts) == 1 else "reading the images", number, len(parts)))
-            pixels[part] = media.image(part.media_id)
-        else:
-            tell(Progress("reading the clip" if len(parts) == 1 else "reading the clips", number, len(parts)))
-            pixels[part] = media.frames(part)
+        tell(Progress(f"reading the {what}{'s' if len(parts) > 1 else ''}", number, len(parts)))
+        pixels[part] = media.image(part.media_id) if isinstance(part, ImagePart) else media.frames(part)
     return pixels
 
 

@@ -43,8 +43,8 @@ def test_an_answer_is_what_bare_generate_says(models: dict[str, Loaded], name: s
 def test_events_come_in_order_and_the_usage_is_filled_in(models: dict[str, Loaded]) -> None:
     found = ask(models["mllama"], request(user(image("red"), clip(20), "What?"))).events
     assert found[:3] == [
-        Progress("reading the images", 1, 2),
-        Progress("reading the clips", 2, 2),
+        Progress("reading the files", 1, 2),
+        Progress("reading the files", 2, 2),
         Progress("reading the conversation"),
     ]
     assert {type(event) for event in found[3:-1]} == {TextDelta}

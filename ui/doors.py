@@ -40,7 +40,7 @@ ROUTES = re.compile(
     r"|/gradio_api/(?:info|config|openapi\.json|app_id|startup-events|theme\.css|token|user|login_check"
     r"|upload|upload_progress|cancel|reset|queue/(?:join|data)|heartbeat/[^/]+|run/[^/]+"
     r"|call/(?:v2/)?[^/]+(?:/[^/]+)?)/?"
-    r"|/gradio_api/file=(?!\s*[a-z][a-z0-9+.-]*:/).+",
+    r"|/gradio_api/file=(?!\s*[a-z][a-z0-9+.-]+:/).+",
     re.IGNORECASE,
 )
 
@@ -197,5 +197,6 @@ def _same(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return True
-    here = {headers.get("host"), *(name.strip() for name in headers.get("x-forwarded-host", "").split(","))}
-    return urlsplit(origin).netloc in here
+    here = (headers.get("host", ""), *headers.get("x-forwarded-host", "").split(","))
+    name = urlsplit(origin).netloc
+    return bool(name) and name in [each.strip() for each in here]

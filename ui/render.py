@@ -162,10 +162,8 @@ def model_line(status: EngineStatus) -> str:
     match status.state:
         case "ready" if status.model:
             model = status.model
-            lines = [
-                _row("ready", _name(model.id) if find(model.id) else model.name),
-                _row("where", f"{model.precision}, {model.device}"),
-            ]
+            name = _name(model.id) if find(model.id) else model.name
+            lines = [_row("ready", name), _row("where", f"{model.precision}, {model.device}")]
             return "\n\n".join([*lines, *([ABOUT_POCKET] if model.id == POCKET.id else [])])
         case "loading":
             share = f" {100 * status.done // status.total} %" if status.total else ""

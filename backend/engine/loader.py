@@ -41,6 +41,10 @@ READS_IMAGES = set(modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
 READS_TEXT = set(modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 DEFAULT_CONTEXT = 4096
 
+# In so small a model a matrix product takes microseconds, and threads cost more than they bring: on a machine that is
+# busy otherwise, waiting for each other makes them many times slower than one.
+FEW_PARAMETERS = 50_000_000
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -79,6 +83,8 @@ def load(spec: EngineSpec, report: Report) -> Loaded:
     if spec.adapter:
         model = _adapt(model, spec, report)
     model.eval()
+    if placement.device == "cpu" and model.num_parameters() < FEW_PARAMETERS:
+        torch.set_num_threads(1)
     return _loaded(spec, model, processor, placement)
 
 

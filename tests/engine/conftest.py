@@ -1,23 +1,12 @@
 """The tiny checkpoints, made once a session."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from backend.engine.loader import Loaded, load
 from backend.engine.spec import EngineSpec
 from tests.engine import tiny
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads only wait for each other where the models are tiny and the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

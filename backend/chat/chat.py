@@ -7,22 +7,20 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backend.chat.draft import Draft, Wish, new_draft, revised_draft
 from backend.chat.intake import Intake
 from backend.chat.reply import Reply
 from backend.chat.run import WAITING, Emit, Lanes, Work, follow
-from backend.chat.transcript import check_words, media_in, title_of
+from backend.chat.transcript import check_words, media_in, title_of, user_message
 from backend.engine.engine import Engine
 from backend.errors import GlimpseError, InputError, ModelFailed, StorageError
 from backend.history import History, Turn
+from backend.media.store import MediaStore
 from backend.tasks.registry import find_task
 from backend.types import Finished, SamplingParams, StreamEvent, TextDelta
-
-if TYPE_CHECKING:
-    from backend.media.store import MediaStore
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ class Chat:
     """
 
     def __init__(
-        self, engine: Engine, history: History, store: "MediaStore", *, max_files: int = 10, keep_every: float = 1.0
+        self, engine: Engine, history: History, store: MediaStore, *, max_files: int = 10, keep_every: float = 1.0
     ) -> None:
         self._engine = engine
         self._history = history
@@ -95,7 +93,7 @@ class Chat:
         video_frames: int | None = None,
         owner: str = "",
     ) -> AsyncGenerator[StreamEvent]:
-        """Answer the last message again, with its files. Without `task` or `sampling`, those of the turn are taken.
+        """Answer the last message again, with its files. None leaves task, sampling or a clip's frames as they were.
 
         The old answer stays until the new one's first word, so that a retry that comes to nothing loses nothing.
 
@@ -128,7 +126,7 @@ class Chat:
     async def undo(self, conversation_id: str, owner: str = "") -> Turn:
         """Stop what is being written, take the last turn out of the conversation and return it.
 
-        Its files stay in the store until the next conversation is deleted, so that they can be sent again.
+        Its files stay in the store for some minutes at least, so that they can be sent again.
 
         Raises:
             InputError: there is no turn.
@@ -147,8 +145,9 @@ class Chat:
     async def delete(self, conversation_id: str, owner: str = "") -> None:
         """Delete a conversation, with what is being written in it and the media that no other one uses."""
         async with self._alone(conversation_id, owner):
+            media = [part.media_id for turn in self._history.turns(conversation_id, owner) for part in turn.media]
             self._history.delete(conversation_id, owner)
-        self._intake.collect()
+        self._intake.collect(media)
 
     async def close(self) -> None:
         """Stop every answer and wait until all is kept. The engine, the history and the store stay open."""
@@ -163,6 +162,9 @@ class Chat:
             revised_draft(wish, number, text, turns())  # nothing is stopped for a wish that cannot be met
             async with self._run(wish.conversation_id, stop_others=True):
                 draft = revised_draft(wish, number, text, turns())
+                if wish.frames is not None:
+                    media = await self._intake.sample(draft.user.media, wish.frames, emit)
+                    draft = replace(draft, user=user_message(draft.user.text, media))
                 await self._answer(draft, self._begin(draft), emit)
 
         return _stream(work)

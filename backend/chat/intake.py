@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from backend.types import MediaPart, Progress
-
-if TYPE_CHECKING:
-    from backend.media.store import MediaStore
+from backend.media.store import MediaStore
+from backend.types import MediaPart, Progress, VideoPart
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +16,13 @@ log = logging.getLogger(__name__)
 class Intake:
     """Adds files and collects what is not in `used()`. Used from one event loop."""
 
-    def __init__(self, store: "MediaStore", used: Callable[[], set[str]]) -> None:
+    def __init__(self, store: MediaStore, used: Callable[[], set[str]]) -> None:
         self._store = store
         self._used = used
         self._lock = asyncio.Lock()
         self._open = 0
-        self._due = False
+        self._due = True  # a process before this one may have left something
+        self._gone: set[str] = set()
         self._collection: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -56,9 +55,23 @@ class Intake:
             raise errors.exceptions[0] from None
         return tuple(task.result() for task in tasks)
 
-    def collect(self) -> None:
-        """Remove what nobody uses from the store, as soon as no files are being added."""
+    async def sample(
+        self, media: Sequence[MediaPart], frames: int, progress: Callable[[Progress], None]
+    ) -> tuple[MediaPart, ...]:
+        """The same media, their clips with another number of frames; raises as `read` does."""
+        wanted = [replace(part, frames=frames) if isinstance(part, VideoPart) else part for part in media]
+        for part in wanted:
+            if isinstance(part, VideoPart):
+                await self._store.sample(part, progress)
+        return tuple(wanted)
+
+    def collect(self, gone: Iterable[str] = ()) -> None:
+        """Remove what nobody uses from the store, as soon as no files are being added.
+
+        What is `gone` from a conversation goes at once; of the rest, the store keeps what is too young to tell.
+        """
         self._due = True
+        self._gone.update(gone)
         if not self._open and (self._collection is None or self._collection.done()):
             self._collection = asyncio.create_task(self._collect())
 
@@ -71,8 +84,14 @@ class Intake:
         async with self._lock:
             if self._open:
                 return
-            self._due = False
+            gone, self._gone, self._due = self._gone, set(), False
             try:
-                await asyncio.to_thread(lambda: self._store.collect(self._used()))
+                await asyncio.to_thread(self._remove_unused, gone)
             except Exception:
                 log.exception("media that nobody uses could not be removed")
+
+    def _remove_unused(self, gone: set[str]) -> None:
+        used = self._used()
+        for media_id in gone - used:
+            self._store.remove(media_id)
+        self._store.collect(used)

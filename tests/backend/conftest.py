@@ -12,4 +12,4 @@ from tests.backend.house import House
 def house(tmp_path: Path) -> Iterator[House]:
     house = House(tmp_path)
     yield house
-    house.history.close()
+    house.close()

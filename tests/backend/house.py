@@ -2,60 +2,43 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+import io
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
+from PIL import Image
 
 from backend.chat import Chat
 from backend.engine.scripted import Gate, ScriptedEngine
-from backend.errors import (
-    GlimpseError,
-    UnsupportedMedia,
-)
+from backend.errors import GlimpseError
 from backend.history import History
-from backend.types import (
-    ImagePart,
-    Message,
-    Part,
-    Progress,
-    StreamEvent,
-    TextDelta,
-    TextPart,
-    VideoPart,
-)
+from backend.media.store import MediaStore
+from backend.types import ImagePart, Message, Part, StreamEvent, TextDelta, TextPart, VideoPart
 
 
-class Store:
-    """Keeps names; a file that says "broken" cannot be read, and one in `gates` waits until it may be."""
+class Store(MediaStore):
+    """A store in which files whose names are in `gates` wait, and nothing is too young to be collected."""
 
-    def __init__(self) -> None:
-        self.names: dict[str, str] = {}
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
         self.gates: dict[str, Gate] = {}
 
-    async def add(
-        self, path: Path, *, frames: int = 64, progress: Callable[[Progress], None]
-    ) -> ImagePart | VideoPart:
-        clip = path.suffix == ".mp4"
-        progress(Progress("reading the clip", 0, frames) if clip else Progress("reading the image"))
+    async def add(self, path: Path, **options: Any) -> ImagePart | VideoPart:
         if path.name in self.gates:
             await self.gates[path.name].wait()
-        return self._keep(path, frames if clip else 0)
+        return await super().add(path, **options)
 
-    def _keep(self, path: Path, frames: int) -> ImagePart | VideoPart:
-        content = path.read_text()
-        if content == "broken":
-            raise UnsupportedMedia(f"{path.name} is broken; send another copy.")
-        media_id = sha(content)
-        self.names[media_id] = path.name
-        return VideoPart(media_id, frames) if frames else ImagePart(media_id)
+    def collect(self, in_use: set[str], *, grace: float = 0.0) -> int:
+        return super().collect(in_use, grace=grace)
 
-    def name(self, media_id: str) -> str:
-        return self.names[media_id]
-
-    def collect(self, used: set[str]) -> None:
-        self.names = {media_id: name for media_id, name in self.names.items() if media_id in used}
+    @property
+    def names(self) -> set[str]:
+        return {self.name(folder.name) for folder in self.root.glob("[0-9a-f][0-9a-f]/*")}
 
 
 class House:
@@ -65,13 +48,17 @@ class House:
         self.folder = folder
         self.engine = ScriptedEngine()
         self.history = History(folder / "history.db")
-        self.store = Store()
-        self.chat = Chat(self.engine, self.history, self.store, keep_every=0.0)  # type: ignore[arg-type]
+        self.store = Store(folder / "media")
+        self.chat = Chat(self.engine, self.history, self.store, keep_every=0.0)
         self.id = self.history.create()
 
-    def file(self, name: str, content: str | None = None) -> Path:
+    def close(self) -> None:
+        self.history.close()
+        self.store.close()
+
+    def file(self, name: str) -> Path:
         path = self.folder / name
-        path.write_text(name if content is None else content)
+        path.write_bytes(content(name))
         return path
 
     def kept(self, conversation: str | None = None) -> list[tuple[str, str, str | None, str | None]]:
@@ -87,8 +74,28 @@ class House:
         await events(self.chat.submit(self.id, text, files, **options))  # type: ignore[arg-type]
 
 
+@cache
+def content(name: str) -> bytes:
+    """A picture or a clip of a colour of its own; text where the name begins with "bad"."""
+    red, green, blue = hashlib.sha256(name.encode()).digest()[:3]
+    image = Image.new("RGB", (32, 32), (red, green, blue))
+    file = io.BytesIO()
+    if name.startswith("bad"):
+        return b"This is a letter."
+    if not name.endswith(".mp4"):
+        image.save(file, "PNG")
+        return file.getvalue()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=4)
+        stream.width, stream.height = image.size
+        for _ in range(8):
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
 def sha(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
+    return hashlib.sha256(content(name)).hexdigest()
 
 
 def user(*parts: str | Part) -> Message:

@@ -33,7 +33,12 @@ from backend.types import (
     Usage,
     VideoPart,
 )
-from tests.backend.house import House, Reader, assistant, events, failure, sha, user
+from tests.backend.house import House, assistant, events, failure, sha, user
+
+LETTER = (
+    "“bad.png” is a text file; "
+    "send a picture (PNG, JPEG, WebP, …) or a clip (MP4, MOV, WebM, MKV, AVI, MPEG-TS or Ogg)."
+)
 
 
 async def test_a_text_is_answered_and_kept(house: House) -> None:
@@ -49,19 +54,19 @@ async def test_a_text_is_answered_and_kept(house: House) -> None:
 
 async def test_files_go_before_the_words_in_the_order_in_which_they_came(house: House) -> None:
     files = [house.file("a.png"), house.file("clip.mp4"), house.file("b.png")]
-    house.store.gates["a.png"] = Gate()
+    gate = house.store.gates["a.png"] = Gate()
     house.engine.script = ["Nice"]
-    reading = Reader(house.chat.submit(house.id, "What is this?", files, video_frames=8))
-    await house.store.gates["a.png"].reached.wait()
-    house.store.gates["a.png"].open()
-    assert await reading.task == [
-        Progress("reading the image"),
-        Progress("reading the clip", 0, 8),
-        Progress("reading the image"),
-        TextDelta("Nice"),
-        Finished("stop", Usage(3, 1, images=2, frames=8)),
-    ]
-    media = (ImagePart(sha("a.png")), VideoPart(sha("clip.mp4"), 8), ImagePart(sha("b.png")))
+    stream = house.chat.submit(house.id, "What is this?", files, video_frames=4)
+    async with aclosing(stream):
+        got = [await anext(stream)]
+        while got[-1] != Progress("reading the clip", 4, 4):  # the files are read side by side
+            got.append(await anext(stream))
+        gate.open()
+        got += [event async for event in stream]
+    assert sorted(event.done for event in got if event.__class__ is Progress and event.total) == [0, 1, 2, 3, 4]
+    assert got.count(Progress("reading the image")) == 2
+    assert got[-2:] == [TextDelta("Nice"), Finished("stop", Usage(3, 1, images=2, frames=4))]
+    media = (ImagePart(sha("a.png")), VideoPart(sha("clip.mp4"), 4), ImagePart(sha("b.png")))
     assert house.asked() == (user(*media, "What is this?"),)
     assert house.history.turns(house.id)[0].media == media
 
@@ -179,17 +184,16 @@ async def test_a_conversation_is_named_after_its_first_message(
         ("", ["a.png"], {"task": "describe_video"}, InputError, "Add a video: the preset “Describe video” reads one."),
         ("", ["a.mp4"], {"task": "latex"}, InputError, "Add a picture: the preset “LaTeX” reads one."),
         ("Hi", ["a.png"] * 11, {}, InputError, "Send at most 10 files in one message; this one has 11."),
-        ("Hi", ["a.png", "bad.png"], {}, UnsupportedMedia, "bad.png is broken; send another copy."),
+        ("Hi", ["a.png", "bad.png"], {}, UnsupportedMedia, LETTER),
         ("Hi", [], {"owner": "bob"}, UnknownConversation, "This conversation is not there any more; start a new one."),
     ],
 )
 async def test_bad_input_is_one_sentence_and_adds_nothing(
     house: House, text: str, files: list[str], options: dict[str, str], error: type[GlimpseError], sentence: str
 ) -> None:
-    paths = [house.file(name, "broken" if name == "bad.png" else None) for name in files]
-    assert await failure(house.chat.submit(house.id, text, paths, **options)) == (error, sentence)  # type: ignore[arg-type]
+    assert await failure(house.chat.submit(house.id, text, [*map(house.file, files)], **options)) == (error, sentence)  # type: ignore[arg-type]
     await house.chat.close()
-    assert (house.kept(), house.engine.requests, house.store.names) == ([], [], {})
+    assert (house.kept(), house.engine.requests, house.store.names) == ([], [], set())
     await house.says("Hi", "Hello")
     assert house.kept() == [("Hi", "Hello", "stop", None)]
 
@@ -207,7 +211,7 @@ async def test_a_preset_may_speak_of_an_earlier_image_without_words(house: House
 
 async def test_a_bad_file_ends_the_reading_of_the_others(house: House) -> None:
     gate = house.store.gates["slow.mp4"] = Gate()
-    files = [house.file("slow.mp4"), house.file("bad.png", "broken")]
+    files = [house.file("slow.mp4"), house.file("bad.png")]
     assert (await failure(house.chat.submit(house.id, "Hi", files)))[0] is UnsupportedMedia
     assert gate.reached.is_set
 

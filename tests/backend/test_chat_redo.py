@@ -5,7 +5,6 @@ from contextlib import aclosing
 
 import pytest
 
-from backend.chat import Chat
 from backend.engine.scripted import Gate
 from backend.errors import (
     InputError,
@@ -25,6 +24,7 @@ from backend.types import (
     StreamEvent,
     TextPart,
     Usage,
+    VideoPart,
 )
 from tests.backend.house import House, Reader, assistant, events, failure, said, sha, user
 
@@ -82,7 +82,7 @@ async def test_stopping_while_files_are_read_adds_nothing_and_lets_the_files_go(
     await gate.reached.wait()
     await reading.leave()
     await house.chat.close()
-    assert (house.kept(), house.store.names, house.engine.requests) == ([], {}, [])
+    assert (house.kept(), house.store.names, house.engine.requests) == ([], set(), [])
 
 
 async def test_closing_after_the_end_changes_nothing(house: House) -> None:
@@ -193,6 +193,23 @@ async def test_retry_after_an_error_shows_the_latest_error(house: House) -> None
     assert house.asked() == (user(ImagePart(sha("dog.png")), "Hi"),)
 
 
+@pytest.mark.parametrize("verb", ["retry", "edit"])
+async def test_a_clip_is_seen_in_as_many_frames_as_are_set_now(house: House, verb: str) -> None:
+    await house.says("What?", "A clip", house.file("clip.mp4"), house.file("dog.png"), video_frames=8)
+    house.engine.script = ["Again"]
+    if verb == "retry":
+        got = await events(house.chat.retry(house.id, video_frames=2))
+    else:
+        got = await events(house.chat.edit(house.id, 1, "What?", video_frames=2))
+    media = (VideoPart(sha("clip.mp4"), 2), ImagePart(sha("dog.png")))
+    assert (house.asked(), house.history.turns(house.id)[0].media) == ((user(*media, "What?"),), media)
+    assert got[0] == Progress("reading the clip", 0, 2)
+    assert len(house.store.frames(media[0])) == 2
+    house.engine.script = ["As before"]
+    await events(house.chat.retry(house.id))
+    assert house.asked() == (user(*media, "What?"),)
+
+
 async def test_edit_keeps_the_files_and_drops_what_came_after(house: House) -> None:
     await house.says("one", "1")
     await house.says("two", "2", house.file("dog.png"), task="caption")
@@ -237,7 +254,7 @@ async def test_undo_gives_the_last_turn_back(house: House) -> None:
     last = house.history.turns(house.id)[-1]
     assert await house.chat.undo(house.id) == last
     assert house.kept() == [("one", "1", "stop", None)]
-    assert house.store.names == {sha("dog.png"): "dog.png"}
+    assert house.store.names == {"dog.png"}
 
 
 async def test_undo_takes_back_what_is_being_written(house: House) -> None:
@@ -266,9 +283,7 @@ async def test_an_answer_cut_off_by_a_kill_can_be_had_again(house: House) -> Non
     reborn = House(house.folder)  # what another process finds on the disk at this moment
     reborn.id = house.id
     assert reborn.kept() == [("Hi", "Hel", None, INTERRUPTED)]
-    reborn.store = house.store
-    reborn.chat = Chat(reborn.engine, reborn.history, house.store)  # type: ignore[arg-type]
     await reborn.says("Go on", "lo")
     assert reborn.asked() == (user(ImagePart(sha("dog.png")), "Hi"), assistant("Hel"), user("Go on"))
-    reborn.history.close()
+    reborn.close()
     await reading.leave()

@@ -12,6 +12,8 @@ LOADING = (
 )
 ANSWERING = "There was not enough memory for this answer; send fewer images or frames, or start a new conversation."
 
+LOST = "The GPU failed; wait until the model is loaded again, then press Retry."
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on whatever device."""
@@ -20,10 +22,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY)
 
 
+def is_lasting(error: BaseException | None) -> bool:
+    """Whether the GPU is lost to this process: after most CUDA errors every later call fails too."""
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error) and not is_out_of_memory(error)
+
+
 def answering(error: Exception) -> GlimpseError:
     """The sentence for an answer that failed."""
     if is_out_of_memory(error):
         return OutOfMemory(ANSWERING)
+    if is_lasting(error):
+        return ModelFailed(LOST)
     return ModelFailed(
         f"The model failed while answering ({type(error).__name__}); try again, and if it fails again, see the log."
     )

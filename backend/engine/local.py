@@ -11,7 +11,7 @@ from backend.engine.loader import load
 from backend.engine.prompt import MediaSource
 from backend.engine.spec import EngineSpec
 from backend.engine.transformers import Generator, free_memory
-from backend.errors import GlimpseError
+from backend.errors import GlimpseError, ModelFailed
 from backend.types import EngineStatus, GenerationRequest, Progress, StreamEvent
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,13 @@ class LocalEngine:
                 raise self._failed[0].with_traceback(None)
             self._load()
         assert self._generator is not None
-        self._generator.answer(request, job)
+        try:
+            self._generator.answer(request, job)
+        except ModelFailed as error:
+            if failures.is_lasting(error.__cause__):
+                self._generator = None
+                self._set(EngineStatus("failed", str(error)))
+            raise
 
     def _load_first(self) -> None:
         try:

@@ -41,6 +41,7 @@ class Generator:
         self.info = loaded.info
         self._loaded = loaded
         self._media = media
+        self._spoken = False  # whether the answer has its first token
         self._prefixes = PrefixCache(loaded.model.config, loaded.prefix, _cache_limit(loaded.model.device))
 
     def answer(self, request: GenerationRequest, outlet: Outlet) -> None:
@@ -54,10 +55,13 @@ class Generator:
         if failure and failures.is_out_of_memory(failure):
             self._prefixes.clear()
             free_memory()
+            if not self._spoken:
+                failure = self._tried(request, outlet)
         if failure:
             raise failures.answering(failure) from failure
 
     def _tried(self, request: GenerationRequest, outlet: Outlet) -> Exception | None:
+        self._spoken = False
         try:
             self._answer(request, outlet)
         except (Cancelled, GlimpseError):
@@ -100,12 +104,17 @@ class Generator:
         cache = {} if start.cache is None else {"past_key_values": start.cache}
         _seed(request.sampling.seed)
         with _layers_checked(model, outlet.check) as unhook:
+
+            def first() -> None:
+                self._spoken = True
+                unhook()
+
             streamer = TokenStreamer(
                 tokenizer._tokenizer,
                 stop,
                 emit=lambda text: outlet.emit(TextDelta(text)),
                 check=outlet.check,
-                first=unhook,
+                first=first,
             )
             try:
                 model.generate(**_placed(model, start.inputs), **cache, generation_config=config, streamer=streamer)

@@ -184,6 +184,21 @@ async def test_closing_ends_a_running_stream_with_a_sentence(checkpoints: dict[s
             await read()
 
 
+async def test_a_gpu_that_is_lost_is_told_by_the_status(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate(**_: object) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    async with running(checkpoints["llama"]) as engine:
+        await events(engine, request(user("Hi")))
+        assert engine._generator is not None
+        monkeypatch.setattr(engine._generator._loaded.model, "generate", generate)
+        with pytest.raises(ModelFailed, match=r"^The GPU failed; wait until the model is loaded again"):
+            await events(engine, request(user("Hi")))
+        assert engine.status.state == "failed"
+
+
 async def test_an_engine_that_failed_once_answers_the_next_request(
     checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

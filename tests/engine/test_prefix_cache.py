@@ -174,9 +174,20 @@ def test_conversations_side_by_side_never_mix_and_the_oldest_goes_first(
     assert [reused("green"), reused("red"), reused("green") > 30] == [0, 0, True]
 
 
-def test_running_out_of_memory_drops_what_was_kept(models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_drops_what_was_kept_and_tries_once_more(
+    models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
     generator = Recorded(models["llama"], Store())
     answered(generator, request(user("Hi")))
+    forward, room = models["llama"].model.forward, iter((False, True))
+    with monkeypatch.context() as crowded:
+        crowded.setattr(
+            models["llama"].model,
+            "forward",
+            lambda **given: forward(**given) if next(room, True) else _out_of_memory(),
+        )
+        _, usage = answered(generator, request(user("Hi")))
+    assert (usage.reused_tokens, usage.completion_tokens) == (0, 12)
     with monkeypatch.context() as broken:
         broken.setattr(models["llama"].model, "forward", _out_of_memory)
         with pytest.raises(OutOfMemory, match=r"^There was not enough memory"):

@@ -25,11 +25,10 @@ from backend.errors import GlimpseError, SettingsError, StorageError
 from backend.settings import Settings, add_options, read_settings, with_password
 
 if TYPE_CHECKING:
-    from backend.media.store import MediaStore
-
     from backend.chat import Chat
     from backend.engine.process import ProcessEngine
     from backend.history import History
+    from backend.media.store import MediaStore
 
 COMMANDS = """\
 commands:
@@ -92,7 +91,7 @@ def serve(argv: Sequence[str]) -> int:
         local, public = launch(page, settings)
         closing.callback(_stop_answers, house, loops)
         closing.callback(_quit_at_the_second_signal)
-        _announce(settings, local, public, made_up=settings != given)
+        announce(settings, local, public, made_up=settings != given)
         threading.Event().wait()
     return 0
 
@@ -167,7 +166,7 @@ def models(argv: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What a command works with, beginning with the engine, which loads while the rest is put together."""
+    """What a command works with."""
 
     engine: "ProcessEngine"
     history: "History"
@@ -176,34 +175,31 @@ class House:
 
 
 def open_house(settings: Settings, folder: Path) -> House:
-    """Start the engine and open what is kept in `folder`.
+    """Open what is kept in `folder` and start the engine, which loads from now on.
 
     Raises:
         StorageError: the folder cannot be used.
     """
+    from backend.chat import Chat
     from backend.engine.process import ProcessEngine
+    from backend.history import History
+    from backend.media.limits import MediaLimits
+    from backend.media.store import MediaStore
 
     media = folder / "media"
     try:
         media.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(
-            f"{folder} cannot be used ({error.strerror}); choose another folder with --data-dir."
-        ) from error
-    engine = ProcessEngine(_spec(settings), media)
-    engine.start()
-    from backend.media.store import MediaStore
-
-    from backend.chat import Chat
-    from backend.history import History
-    from backend.media.limits import MediaLimits
-
+        reason = f"{folder} cannot be used ({error.strerror}); choose another folder with --data-dir."
+        raise StorageError(reason) from error
     store = MediaStore(media, MediaLimits(file_bytes=settings.max_upload_bytes))
     history = History(folder / "history.db")
+    engine = ProcessEngine(engine_spec(settings), media)
+    engine.start()
     return House(engine, history, store, Chat(engine, history, store))
 
 
-def _spec(settings: Settings) -> EngineSpec:
+def engine_spec(settings: Settings) -> EngineSpec:
     from backend.catalog import choose_default, find, fit
     from backend.machine import look
 
@@ -213,11 +209,11 @@ def _spec(settings: Settings) -> EngineSpec:
         return settings.engine_spec(choice.id, choice.quantization)
     entry = find(settings.model)
     if entry and not fit(entry, look()):
-        _log.warning("%s will hardly fit: it needs more memory than is free; see glimpse models.", entry.name)
+        _log.warning("%s needs more memory than is free, and will hardly fit; see glimpse models.", entry.name)
     return settings.engine_spec(entry.id if entry else settings.model, settings.quantization)
 
 
-def _announce(settings: Settings, local: str, public: str | None, *, made_up: bool) -> None:
+def announce(settings: Settings, local: str, public: str | None, *, made_up: bool) -> None:
     """Say where the page is; its address comes last, when it answers."""
     if settings.share:
         print(f"Public link: {public}" if public else "There is no public link: its server cannot be reached.")

@@ -15,11 +15,12 @@ class Mixture:
 
     weights: dict[str, float] = field(
         default_factory=lambda: {
-            "receipt": 0.44,
-            "scene": 0.22,
-            "formula": 0.20,
-            "clip": 0.07,
-            "pair": 0.05,
+            "receipt": 0.36,
+            "formula": 0.18,
+            "scene": 0.18,
+            "drill": 0.16,
+            "clip": 0.06,
+            "pair": 0.04,
             "text": 0.02,
         }
     )

@@ -192,7 +192,7 @@ class Chat:
     async def _answer(self, draft: Draft, reply: Reply, emit: Emit) -> None:
         try:
             with _readable():
-                async with aclosing(self._engine.stream(draft.request)) as events:
+                async with aclosing(self._engine.stream(draft.request(self._intake.keeps))) as events:
                     async for event in events:
                         if isinstance(event, TextDelta):
                             reply.grow(event.text)

@@ -1,7 +1,7 @@
 """Drafts: turns about to be answered, made from what a person wishes and what the conversation holds. Pure."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backend.chat.transcript import check_media, check_words, media_in, transcript, user_message
@@ -35,10 +35,9 @@ class Draft:
     before: tuple[Turn, ...]
     replaced: tuple[Turn, ...] = ()
 
-    @property
-    def request(self) -> GenerationRequest:
-        """What the engine is asked."""
-        messages = transcript(self.before, self.user, self.task, self.wish.system)
+    def request(self, keeps: Callable[[MediaPart], bool]) -> GenerationRequest:
+        """What the engine is asked, by what the store still `keeps`."""
+        messages = transcript(self.before, self.user, self.task, self.wish.system, keeps)
         return GenerationRequest(self.wish.conversation_id, messages, self.sampling, self.task.name)
 
 

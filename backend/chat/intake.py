@@ -65,6 +65,10 @@ class Intake:
                 await self._store.sample(part, progress)
         return tuple(wanted)
 
+    def keeps(self, part: MediaPart) -> bool:
+        """Whether the store still has the pixels of a part."""
+        return self._store.sampled(part) if isinstance(part, VideoPart) else self._store.holds(part.media_id)
+
     def collect(self, gone: Iterable[str] = ()) -> None:
         """Remove what nobody uses from the store, as soon as no files are being added.
 
@@ -81,14 +85,15 @@ class Intake:
             await asyncio.wait({self._collection})
 
     async def _collect(self) -> None:
-        async with self._lock:
-            if self._open:
-                return
-            gone, self._gone, self._due = self._gone, set(), False
-            try:
-                await asyncio.to_thread(self._remove_unused, gone)
-            except Exception:
-                log.exception("media that nobody uses could not be removed")
+        while self._due:
+            async with self._lock:
+                if self._open:  # the last that leaves collects
+                    return
+                gone, self._gone, self._due = self._gone, set(), False
+                try:
+                    await asyncio.to_thread(self._remove_unused, gone)
+                except Exception:
+                    log.exception("media that nobody uses could not be removed")
 
     def _remove_unused(self, gone: set[str]) -> None:
         used = self._used()

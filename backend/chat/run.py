@@ -34,10 +34,16 @@ async def follow(work: Work) -> AsyncGenerator[StreamEvent]:
         elif not isinstance(last, Finished):
             yield Finished("cancelled", Usage(0, 0))
     finally:
-        task.cancel()
+        _cancel(task)
         await asyncio.wait({task})
         if not task.cancelled():
             task.exception()  # looked at, or asyncio would log an error that nobody waits for
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task, once: a second time would cut off what the first lets it tidy up."""
+    if not task.cancelling():
+        task.cancel()
 
 
 class _Lane:
@@ -66,7 +72,7 @@ class Lanes:
         lane = self._lanes.setdefault(conversation_id, _Lane())
         if stop_others:
             for earlier in lane.runs:
-                earlier.cancel()
+                _cancel(earlier)
         mine = {run} if run is not None else set()
         lane.holders += 1
         lane.runs |= mine
@@ -87,5 +93,5 @@ class Lanes:
         """Stop every run of every conversation and wait until they are over."""
         runs = [run for lane in self._lanes.values() for run in lane.runs]
         for run in runs:
-            run.cancel()
+            _cancel(run)
         await asyncio.gather(*runs, return_exceptions=True)

@@ -1,6 +1,6 @@
 """What the model reads of a conversation, and whether a new turn says anything. Pure: no store, no engine."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from backend.errors import EmptyMessage, InputError
 from backend.history import Turn
@@ -24,18 +24,21 @@ def title_of(text: str, names: Sequence[str], task: Task) -> str:
     return text.strip() or (wanted + ", ".join(names) if names else task.title)
 
 
-def transcript(turns: Iterable[Turn], user: Message, task: Task, system: str = "") -> tuple[Message, ...]:
+def transcript(
+    turns: Iterable[Turn], user: Message, task: Task, system: str, keeps: Callable[[MediaPart], bool]
+) -> tuple[Message, ...]:
     """The messages that the model reads: the system prompt, what went before, and the new message.
 
     A turn that failed without an answer is left out, so that what could not be answered once does not spoil every
     turn after it. One that was stopped before its first word still counts: its parts go before the next question's.
+    Media of earlier turns that the store no longer `keeps` are named in words, so that the conversation can go on.
     """
     messages = [Message("system", (TextPart(storable(system.strip())),))] if system.strip() else []
     unanswered: tuple[Part, ...] = ()
     for turn in turns:
         if not _counts(turn):
             continue
-        asked = unanswered + _composed(turn.user, tasks().get(turn.task))
+        asked = (*unanswered, *(_kept(part, keeps) for part in _composed(turn.user, tasks().get(turn.task))))
         unanswered = () if turn.reply else asked
         if turn.reply:
             messages += Message("user", asked), Message("assistant", (TextPart(turn.reply),))
@@ -81,3 +84,10 @@ def _counts(turn: Turn) -> bool:
 def _composed(user: Message, task: Task | None) -> tuple[Part, ...]:
     words = task.compose(user.text) if task is not None else user.text
     return (*user.media, *((TextPart(words),) if words else ()))
+
+
+def _kept(part: Part, keeps: Callable[[MediaPart], bool]) -> Part:
+    if isinstance(part, TextPart) or keeps(part):
+        return part
+    noun = "picture" if isinstance(part, ImagePart) else "video"
+    return TextPart(f"[a {noun} that is no longer kept]")

@@ -107,6 +107,7 @@ class Database:
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA secure_delete = ON")  # deleted words do not stay in the file's free pages
             self._connection.create_function("casefold", 1, str.casefold, deterministic=True)
         except sqlite3.Error as error:
             raise StorageError(

@@ -22,19 +22,20 @@ from backend.types import ImagePart, Message, Part, StreamEvent, TextDelta, Text
 
 
 class Store(MediaStore):
-    """A store in which files whose names are in `gates` wait, and nothing is too young to be collected."""
+    """A store in which files whose names are in `gates` wait, and no file is too young to be collected."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.gates: dict[str, Gate] = {}
+        self.grace = 0.0
 
     async def add(self, path: Path, **options: Any) -> ImagePart | VideoPart:
         if path.name in self.gates:
             await self.gates[path.name].wait()
         return await super().add(path, **options)
 
-    def collect(self, in_use: set[str], *, grace: float = 0.0) -> int:
-        return super().collect(in_use, grace=grace)
+    def collect(self, in_use: set[str], *, grace: float = 600.0) -> int:
+        return super().collect(in_use, grace=self.grace)
 
     @property
     def names(self) -> set[str]:

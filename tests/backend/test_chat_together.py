@@ -132,6 +132,7 @@ async def test_whatever_people_press_at_once_answers_belong_to_their_questions(h
 
 
 async def test_deleting_removes_the_media_that_nobody_else_uses(house: House) -> None:
+    house.store.grace = 600.0
     other = house.history.create()
     await house.says("one", "1", house.file("shared.png"), house.file("own.png"))
     await events(house.chat.submit(other, "two", [house.file("shared.png")]))
@@ -201,3 +202,33 @@ async def test_a_collection_that_fails_is_logged_and_harms_nothing(
     await house.chat.delete(house.id)
     await house.chat.close()
     assert "no such disk" in caplog.text
+
+
+async def test_a_conversation_goes_on_when_its_earlier_media_are_gone_from_the_disk(house: House) -> None:
+    await house.says("one", "1", house.file("dog.png"), house.file("cat.png"), house.file("clip.mp4"), video_frames=2)
+    house.store.remove(sha("dog.png"))
+    house.store.remove(sha("clip.mp4"))
+    await house.says("two", "2")
+    cat = ImagePart(sha("cat.png"))
+    gone = "[a picture that is no longer kept]", "[a video that is no longer kept]"
+    assert house.asked() == (user(gone[0], cat, gone[1], "one"), assistant("1"), user("two"))
+
+
+async def test_conversations_deleted_in_a_row_all_lose_their_media(house: House) -> None:
+    names = ["a.png", "b.png", "c.png"]
+    conversations = [house.history.create() for _ in names]
+    for conversation, name in zip(conversations, names, strict=True):
+        await events(house.chat.submit(conversation, "Hi", [house.file(name)]))
+    house.store.grace = 600.0
+    for conversation in conversations:
+        await house.chat.delete(conversation)
+        await asyncio.sleep(0)
+    await house.chat.close()
+    assert house.store.names == set()
+
+
+async def test_what_an_ended_process_left_is_collected_after_the_first_message(house: House) -> None:
+    await house.store.add(house.file("left.png"))
+    await house.says("one", "1", house.file("dog.png"))
+    await house.chat.close()
+    assert house.store.names == {"dog.png"}

@@ -218,6 +218,17 @@ def test_deleting_drops_the_turns_and_frees_their_media(history: History) -> Non
         history.turns(gone)
 
 
+def test_deleted_words_are_gone_from_the_disk(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.db")
+    kept, gone = history.create(), history.create()
+    talk(history, kept, ("my open question", "1"))
+    talk(history, gone, ("my secret question", "my secret answer " * 1000))
+    history.delete(gone)
+    history.close()
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert (b"open question" in written, b"secret" in written) == (True, False)
+
+
 def test_half_characters_from_a_browser_or_a_model_are_kept_as_question_marks(history: History) -> None:
     conversation = history.create(title="a\ud800")
     turn_id = history.add_turn(conversation, says("b\udfff"))

@@ -1,14 +1,13 @@
 """A conversation becomes what a model reads: processor inputs that fit its context. Does not run the model."""
 
-import contextlib
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jinja2 import TemplateError
 from PIL import Image
 
+from backend.engine.chat_template import render
 from backend.engine.families.family import Shown
 from backend.engine.loader import Loaded
 from backend.engine.turns import Turn, split, with_earlier_media
@@ -145,7 +144,8 @@ class _Builder:
             {"role": message.role, "content": [{"type": "text", "text": self._plain(message.text)}]}
             for message in turn.messages
         ]
-        return len(self._loaded.tokenizer.encode(self._apply(words), add_special_tokens=False))
+        text = render(self._loaded.processor, "", words, self._loaded.family.images)
+        return len(self._loaded.tokenizer.encode(text, add_special_tokens=False))
 
     def _show(self, step: int) -> dict[MediaPart, Shown]:
         return {part: self._show_one(part, pixels, step) for part, pixels in self._pixels.items()}
@@ -191,24 +191,7 @@ class _Builder:
         return self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
 
     def _render(self, messages: list[dict[str, Any]]) -> str:
-        """The chat template's text, the system prompt in it in whatever way the template allows."""
-        if not self._system:
-            return self._apply(messages)
-        system = self._plain(self._system)
-        with contextlib.suppress(TemplateError, ValueError, TypeError):
-            text = self._apply([{"role": "system", "content": [{"type": "text", "text": system}]}, *messages])
-            if system.strip() in text:
-                return text
-        # Some templates know no system prompt, and Llama 3.2's refuses one beside images.
-        first, rest = messages[0], messages[1:]
-        *media, text_part = first["content"] if _ends_in_text(first) else [*first["content"], None]
-        joined = f"{system}\n\n{text_part['text']}" if text_part else system
-        return self._apply([{**first, "content": [*media, {"type": "text", "text": joined}]}, *rest])
-
-    def _apply(self, messages: list[dict[str, Any]]) -> str:
-        if not self._loaded.family.images:
-            messages = [{**message, "content": _text_of(message)} for message in messages]
-        return str(self._loaded.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        return render(self._loaded.processor, self._plain(self._system), messages, self._loaded.family.images)
 
     def _process(self, text: str, shown: Sequence[Shown]) -> dict[str, Any]:
         loaded = self._loaded
@@ -245,11 +228,3 @@ def _texts_joined(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             joined.append(part)
     return joined
-
-
-def _ends_in_text(message: dict[str, Any]) -> bool:
-    return bool(message["content"]) and message["content"][-1]["type"] == "text"
-
-
-def _text_of(message: dict[str, Any]) -> str:
-    return "\n".join(part["text"] for part in message["content"])

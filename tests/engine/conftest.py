@@ -15,6 +15,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "mllama": tiny.mllama(root / "mllama"),
         "refusing": tiny.mllama(root / "refusing", template=tiny.REFUSING),
+        "lists": tiny.mllama(root / "lists", template=tiny.LISTS_ONLY),
         "short": tiny.mllama(root / "short", context=256),
         "llava": tiny.llava(root / "llava"),
         "short-llava": tiny.llava(root / "short-llava", context=256),

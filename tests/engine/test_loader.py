@@ -54,7 +54,7 @@ def placed(checkpoint: Checkpoint, machine: Machine, **options: Any) -> tuple[st
 def test_each_kind_of_checkpoint_gets_its_family(models: dict[str, Loaded]) -> None:
     families = {name: type(loaded.family) for name, loaded in models.items()}
     assert families == {
-        "mllama": SheetFamily, "refusing": SheetFamily, "short": SheetFamily,
+        "mllama": SheetFamily, "refusing": SheetFamily, "lists": SheetFamily, "short": SheetFamily,
         "llava": FrameFamily, "short-llava": FrameFamily, "llama": TextFamily,
     }  # fmt: skip
 

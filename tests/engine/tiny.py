@@ -32,16 +32,25 @@ TEMPLATE = (
     "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}"
     "{%- if message['content'] is string %}{{- message['content'] }}{%- else %}"
     "{%- for part in message['content'] %}"
-    "{%- if part['type'] == 'image' %}{{- 'IMAGE' }}{%- else %}{{- part['text'] }}{%- endif %}"
+    "{%- if part['type'] == 'image' %}{{- 'IMAGE' }}{%- elif part['type'] == 'text' %}{{- part['text'] }}{%- endif %}"
     "{%- endfor %}{%- endif %}{{- '<|eot_id|>' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif %}"
 )
 REFUSING = (
-    "{%- for message in messages %}{%- if message['role'] == 'system' %}"
-    "{{- raise_exception('Prompting with images is incompatible with system messages.') }}"
-    "{%- endif %}{%- endfor %}" + TEMPLATE
+    "{%- if messages[0]['role'] == 'system' %}"
+    "{%- set system = messages[0]['content'] | trim %}{%- set messages = messages[1:] %}"
+    "{%- else %}{%- set system = '' %}{%- endif %}"
+    "{%- set found = namespace(images=false) %}"
+    "{%- for message in messages %}{%- for part in message['content'] %}"
+    "{%- if part['type'] == 'image' %}{%- set found.images = true %}{%- endif %}"
+    "{%- endfor %}{%- endfor %}"
+    "{%- if found.images and system %}{{- raise_exception('No system prompt beside images.') }}{%- endif %}"
+    "{%- if system %}{%- set messages = [{'role': 'system', 'content': system}] + messages %}{%- endif %}" + TEMPLATE
 )
-"""As Llama 3.2 Vision's own: no system prompt beside images."""
+"""In the manner of Llama 3.2 Vision's: the system prompt is a string, and refused beside images."""
+
+LISTS_ONLY = TEMPLATE.replace("{{- message['content'] }}", "")
+"""In the manner of SmolVLM's: of content that is a string, nothing is written."""
 
 
 def tokenizer(image: str | None) -> PreTrainedTokenizerFast:

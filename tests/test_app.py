@@ -222,7 +222,7 @@ def test_an_answer_that_is_being_written_when_the_page_ends_is_kept_as_stopped(s
     history = History(tmp_path / "data" / "history.db")
     (summary,) = history.conversations()
     (turn,) = history.turns(summary.id)
-    assert (turn.reply[:5], turn.finish_reason, turn.error) == ("This ", "cancelled", None)
+    assert (turn.reply[:4], turn.finish_reason, turn.error) == ("This", "cancelled", None)
     history.close()
     client.close()
 

@@ -14,7 +14,6 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from pathlib import Path
 
-import backend
 from backend.engine.pipe import Start, ToChild, ToPage, receive, send
 
 KILL_GRACE = 2.0  # seconds to end when told, before the process is killed
@@ -78,7 +77,7 @@ class Child:
 
 def _spawn(descriptor: int, offline: bool) -> subprocess.Popen[bytes]:
     """A Python that runs the worker; -P and the path keep the current folder's modules out of it."""
-    root = str(Path(backend.__file__).parent.parent)
+    root = str(Path(__file__).parent.parent.parent)
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     code = "from backend.engine.worker import main; main()"
     return subprocess.Popen(

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 FILES_AT_ONCE = 10
 KEPT_UPLOADS = 24 * 3600  # seconds
 
+_ENVIRONMENT = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    # Gradio keeps figures of every event for a monitoring page, which is shut, and goes through them after each one.
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9),
+}
+
 # No secret: Gradio sends it to every page. It only has to stay, or a restart would make browsers forget what was open.
 _BROWSER_KEY = "glimpse-open-conversation"
 
@@ -39,8 +46,7 @@ _QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine, settings: Settings) -> gr.Blocks:
     """The page of one engine, one history and one media store; nothing is opened yet."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_TEMP_DIR"] = str(settings.data_dir / "uploads")
+    os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(settings.data_dir / "uploads")}
     gr.set_static_paths([store.root, FOLDER])
     frames, examples = settings.video_frames, find_examples()
     talk = Talk(chat, history, store)

@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 
 import gradio as gr
 
+from backend.media.limits import MediaLimits
 from backend.types import ModelInfo
-
-MAX_FRAMES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ FIELDS = (
     Field("min_p", "Min-p", 0, 1, 0.01),
     Field("repetition_penalty", "Repetition penalty", 0.5, 2, 0.05),
     Field("seed", "Seed", 0, 2**31 - 1),
-    Field("frames", "Video frames", 1, MAX_FRAMES),
+    Field("frames", "Video frames", 1, MediaLimits().frames),
 )
 
 
@@ -55,8 +54,9 @@ class ControlPanel:
 
 def build_controls(frames: int, model: ModelInfo | None) -> ControlPanel:
     """The fields, all empty: the model's own values stand as placeholders once they are known."""
+    # Only a field with a value is optional for gradio_client.
     system = gr.Textbox(
-        label="System prompt", lines=2, max_lines=8, placeholder="None", elem_id="system", max_length=20000
+        "", label="System prompt", lines=2, max_lines=8, placeholder="None", elem_id="system", max_length=20000
     )
     hints = placeholders(frames, model)
     with gr.Row(elem_id="numbers"):

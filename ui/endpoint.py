@@ -38,8 +38,8 @@ def build_endpoint(talk: Talk, frames: int) -> Endpoint:
             talk.submit(conversation, read_message(message), preset, controls, owner(request))
         ) as views:
             async for view in views:
+                yield view.reply, view.conversation
                 if view.error:
                     raise gr.Error(view.error, print_exception=False)
-                yield view.reply, view.conversation
 
     return chat

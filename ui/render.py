@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backend.catalog import FLAGSHIP, POCKET, find
+from backend.errors import StorageError
 from backend.history import Turn
 from backend.tasks.registry import tasks
 from backend.types import (
@@ -59,6 +60,10 @@ class Media(Protocol):
         """The file name it came with."""
         ...
 
+    def note(self, media_id: str) -> str:
+        """What the person should know about how it was read; mostly nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -76,7 +81,7 @@ def conversation(turns: Iterable[Turn], media: Media) -> list[Bubble]:
 
 def asked(turn: Turn, media: Media) -> Bubble:
     """What the person sent: the files, the preset's name, the words."""
-    rows = [_media_row(part, media) for part in turn.user.media]
+    rows = [row for part in turn.user.media for row in _media_rows(part, media)]
     return {"role": "user", "content": [*rows, *_words(turn.task, turn.user.text)]}
 
 
@@ -185,14 +190,18 @@ def _typed(text: str) -> str:
     return text.replace("<", f"<{JOINER}").replace("![", f"!{JOINER}[")
 
 
-def _media_row(part: MediaPart, media: Media) -> Bubble | str:
+def _media_rows(part: MediaPart, media: Media) -> list[Bubble | str]:
     try:
         name = media.name(part.media_id)
         clip = media.original(part.media_id) if isinstance(part, VideoPart) else None
         plays = clip is not None and clip.suffix.lower() in PLAYABLE
-        return _file_row(clip if clip and plays else media.preview(part), name)
-    except (OSError, KeyError):
-        return _row("failure", f"the {'picture' if isinstance(part, ImagePart) else 'clip'} is not kept any more")
+        note = media.note(part.media_id)
+        return [
+            _file_row(clip if clip and plays else media.preview(part), name),
+            *([_row("note", note)] if note else []),
+        ]
+    except StorageError:
+        return [_row("note", f"the {'picture' if isinstance(part, ImagePart) else 'clip'} is not kept any more")]
 
 
 def _upload_row(path: Path) -> Bubble | str:

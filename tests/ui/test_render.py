@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from backend.catalog import POCKET
+from backend.errors import StorageError
 from backend.history import Turn
 from backend.types import (
     EngineStatus,
@@ -35,7 +36,7 @@ class Folder:
 
     def original(self, media_id: str) -> Path:
         if media_id == "gone.png":
-            raise FileNotFoundError(media_id)
+            raise StorageError("gone")
         return Path("/media") / media_id
 
     def preview(self, part: MediaPart) -> Path:
@@ -43,6 +44,9 @@ class Folder:
 
     def name(self, media_id: str) -> str:
         return "my " + media_id
+
+    def note(self, media_id: str) -> str:
+        return "only its start is seen" if media_id.startswith("cut") else ""
 
 
 def turn(*parts: Part | str, reply: str = "", task: str = "chat", **ending: Any) -> Turn:
@@ -83,7 +87,14 @@ def test_a_question_shows_its_files_its_preset_and_its_words() -> None:
 
 def test_media_that_are_gone_leave_a_word() -> None:
     assert render.asked(turn(ImagePart("gone.png")), Folder())["content"] == [
-        '<span class="failure">the picture is not kept any more</span>'
+        '<span class="note">the picture is not kept any more</span>'
+    ]
+
+
+def test_media_that_were_not_read_whole_say_so() -> None:
+    assert render.asked(turn(VideoPart("cut.mp4")), Folder())["content"] == [
+        file("/media/cut.mp4", "my cut.mp4", "video/mp4"),
+        '<span class="note">only its start is seen</span>',
     ]
 
 

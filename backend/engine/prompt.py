@@ -32,25 +32,22 @@ class MediaSource(Protocol):
 
 @dataclass(frozen=True)
 class Prompt:
-    """What goes to the model: tensors on the CPU, with how much of everything is in them.
+    """What goes to the model: tensors on the CPU, and what is in them.
 
-    `image_keys` names each image, in order: two with the same key have the same pixels.
+    `image_keys` names each image that the processor was given, in order: two with the same key have the same pixels.
+    `images` and `frames` count what a person would: images sent and frames of clips, however they are shown, once.
     """
 
     inputs: dict[str, Any]
     ids: list[int]
     image_keys: tuple[Hashable, ...]
+    images: int
     frames: int
 
     @property
     def tokens(self) -> int:
         """The length of the prompt."""
         return len(self.ids)
-
-    @property
-    def images(self) -> int:
-        """The number of images."""
-        return len(self.image_keys)
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,8 @@ class _Builder:
             inputs=inputs,
             ids=inputs["input_ids"][0].tolist(),
             image_keys=tuple((part, draft.step, n) for part in media for n in range(len(shown[part].images))),
-            frames=sum(shown[part].frames for part in media),
+            images=sum(isinstance(part, ImagePart) for part in set(media)),
+            frames=sum(shown[part].frames for part in set(media)),
         )
 
     def smaller(self, draft: _Draft, prompt: Prompt, excess: int) -> _Draft:
@@ -131,7 +129,7 @@ class _Builder:
     def _enough(self, left_out: int, last: int, prompt: Prompt, excess: int) -> int:
         """How many turns to leave out so that about `excess` tokens go; one more than before at least."""
         text = sum(self._text_tokens(turn) for turn in self._turns[left_out:])
-        an_image = max(0, prompt.tokens - text) / max(1, prompt.images)
+        an_image = max(0, prompt.tokens - text) / max(1, len(prompt.image_keys))
         while left_out < last and excess > 0:
             turn = self._turns[left_out]
             excess -= self._text_tokens(turn) + int(an_image * len(turn.media))

@@ -45,7 +45,7 @@ def test_mllama_sees_an_earlier_image_again_beside_a_new_one(models: dict[str, L
     messages = user(image("red"), "What?"), reply("Red."), user(image("blue"), "Which is warmer?")
     prompt, _ = build(models["mllama"], *messages)
     assert read(models["mllama"], *messages).count("<|image|><|image|>Which") == 1
-    assert prompt.images == 3
+    assert (len(prompt.image_keys), prompt.images) == (3, 2)
     # The last token, from where the answer is drawn, attends to both of the last two images and not to the first.
     visible = prompt.inputs["cross_attention_mask"][0, -1].amax(-1)
     assert visible.tolist() == [0, 1, 1]
@@ -53,7 +53,7 @@ def test_mllama_sees_an_earlier_image_again_beside_a_new_one(models: dict[str, L
 
 def test_models_with_images_among_the_tokens_see_each_image_once(models: dict[str, Loaded]) -> None:
     prompt, _ = build(models["llava"], user(image("red"), "?"), reply("Red."), user(image("blue"), "?"))
-    assert prompt.images == 2
+    assert (len(prompt.image_keys), prompt.images) == (2, 2)
 
 
 def test_a_prompt_grows_from_turn_to_turn_and_keeps_its_beginning(models: dict[str, Loaded]) -> None:
@@ -72,7 +72,7 @@ def test_a_prompt_grows_from_turn_to_turn_and_keeps_its_beginning(models: dict[s
 def test_a_clip_becomes_contact_sheets_for_mllama(models: dict[str, Loaded]) -> None:
     prompt, told = build(models["mllama"], user(clip(64), "What happens?"))
     asked = models["mllama"].tokenizer.decode(prompt.inputs["input_ids"][0])
-    assert (prompt.images, prompt.frames) == (4, 64)
+    assert (len(prompt.image_keys), prompt.frames) == (4, 64)
     assert "<|image|><|image|><|image|><|image|>The images are contact sheets" in asked
     assert told == [Progress("reading the clip", 1, 1)]
     assert prompt.inputs["cross_attention_mask"][0, -1].amax(-1).tolist() == [1, 1, 1, 1]
@@ -88,12 +88,12 @@ def test_a_clip_becomes_frames_with_their_times_for_llava(models: dict[str, Load
     asked = models["llava"].tokenizer.decode(prompt.inputs["input_ids"][0])
     shot = "<image>" * 4
     assert f"0:00\n{shot}0:01\n{shot}0:02\n{shot}What happens?" in asked
-    assert (prompt.images, prompt.frames) == (3, 3)
+    assert (len(prompt.image_keys), prompt.frames) == (3, 3)
 
 
 def test_a_clip_too_long_for_the_context_becomes_contact_sheets(models: dict[str, Loaded]) -> None:
     prompt, told = build(models["short-llava"], user(clip(64), "?"))
-    assert (prompt.images, prompt.frames) == (4, 64)
+    assert (len(prompt.image_keys), prompt.frames) == (4, 64)
     assert told[-1] == Progress("showing the clip smaller, so that it fits")
 
 

@@ -15,6 +15,8 @@ from backend.types import Finished, Progress, Queued, StreamEvent, TextDelta
 _MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts)", re.IGNORECASE)
 _MANY = 1000  # more steps than this are bytes, and shown in per cent
 _CLEAR = "\r\x1b[K"
+# What would move the cursor, colour the screen or ring: whoever wrote the model's words does not own the terminal.
+_CONTROLS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\t"), ord("\n")})
 
 
 def sort_words(words: Sequence[str], stdin: TextIO | None = None) -> tuple[list[Path], str]:
@@ -60,9 +62,7 @@ class Terminal:
         match event:
             case TextDelta(text):
                 self._note("")
-                self._out.write(text)
-                self._out.flush()
-                self._open = not text.endswith("\n") if text else self._open
+                self._write(text.translate(_CONTROLS) if self._out.isatty() else text)
             case Queued(position):
                 self._note(f"queued as number {position}")
             case Progress(stage, done, total):
@@ -75,9 +75,13 @@ class Terminal:
         """Leave whole lines behind, wherever the answer stands."""
         self._note("")
         if self._open:
-            self._out.write("\n")
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._out.write(text)
             self._out.flush()
-            self._open = False
+            self._open = not text.endswith("\n")
 
     def _note(self, words: str) -> None:
         if self._err.isatty() and (words or self._noted):

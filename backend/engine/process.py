@@ -157,7 +157,7 @@ class ProcessEngine:
                 return EngineStatus("failed", detail)
             pause = self._backoff.pause(deaths)
             _log.error("The engine %s; starting it again in %.1f s.", life.end, pause)
-            self._status = EngineStatus("loading", f"{RESTARTING}.")
+            self._set(EngineStatus("loading", f"{RESTARTING}."))
             self._fail(EngineUnavailable(f"{RESTARTING}; press Retry."), begun=True)
             self._closing.wait(pause)
 
@@ -201,8 +201,7 @@ class ProcessEngine:
             case Status(status):
                 if status.state == "ready" and life.ready_at is None:
                     life.ready_at = time.monotonic()
-                with self._lock:
-                    self._status = self._status if self._over else status
+                self._set(status)
 
     def _deliver(self, number: int, item: "_Item", ended: bool) -> None:
         with self._lock:
@@ -217,6 +216,11 @@ class ProcessEngine:
             streams = [self._streams.pop(number) for number in numbers]
         for stream in streams:
             stream.put(error)
+
+    def _set(self, status: EngineStatus) -> None:
+        with self._lock:
+            if not self._over:
+                self._status = status
 
     def _finish(self, status: EngineStatus, sentence: str) -> None:
         """No child will answer any more."""

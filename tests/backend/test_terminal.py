@@ -28,8 +28,8 @@ class Tty(io.StringIO):
         return True
 
 
-def shown(events: list[StreamEvent], err: io.StringIO) -> str:
-    out = io.StringIO()
+def shown(events: list[StreamEvent], err: io.StringIO, out: io.StringIO | None = None) -> str:
+    out = out or io.StringIO()
     terminal = Terminal(out, err)
     for event in events:
         terminal.show(event)
@@ -99,3 +99,9 @@ def test_an_answer_that_was_cut_says_so_apart():
     err = io.StringIO()
     assert shown([TextDelta("one"), Finished("length", Usage(1, 512))], err) == "one\n"
     assert err.getvalue() == "(cut after 512 tokens)\n"
+
+
+def test_a_model_does_not_command_the_terminal_and_a_pipe_gets_every_character():
+    text = "\x1b[2Jred\x07\tand\r\x9b31m blue\né"
+    assert shown([TextDelta(text)], io.StringIO(), Tty()) == "[2Jred\tand31m blue\né\n"
+    assert shown([TextDelta(text)], io.StringIO()) == f"{text}\n"

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 Save = Callable[[int, int, Frame], None]
 """Called in a thread for each picture as it comes: its index, how many there will be, and the picture."""
 
+COMMAND = ("-m", "backend.media.worker")
+
 _LONGEST_LINE = 1 << 16
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -112,7 +114,12 @@ class Decoder:
             elif "total" in message:
                 facts = message
             elif "picture" in message:
-                save(message["picture"], facts["total"], _picture(Path(job.out), message, job.limits))
+                try:
+                    index, frame = _picture(Path(job.out), message, job.limits)
+                except (OSError, ValueError, TypeError, KeyError):
+                    log.warning("the child that read %s said what is not so: %s", job.name, message)
+                    break
+                save(index, int(facts["total"]), frame)
             elif "error" in message:
                 raise _error(message)
             elif "done" in message:
@@ -131,7 +138,7 @@ class _Child:
     def __init__(self, memory_bytes: int) -> None:
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 -- closed in `end`
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-X", "faulthandler", "-m", "backend.media.worker", str(memory_bytes)],
+            [sys.executable, "-P", "-s", "-X", "faulthandler", *COMMAND, str(memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -196,15 +203,20 @@ def _end_all(children: set[_Child]) -> None:
     children.clear()
 
 
-def _picture(folder: Path, message: dict[str, Any], limits: MediaLimits) -> Frame:
-    """The raw picture that an answer speaks of, taken from the folder; nothing in it is parsed."""
+def _picture(folder: Path, message: dict[str, Any], limits: MediaLimits) -> tuple[int, Frame]:
+    """The index and the raw picture that an answer speaks of, taken from the folder; nothing in it is parsed."""
     index, width, height = (int(message[key]) for key in ("picture", "width", "height"))
-    if not (0 < width * height <= max(limits.image_pixels, limits.video_pixels) * 4 and width > 0):
+    if min(width, height) < 1 or width * height > max(limits.image_pixels, limits.video_pixels):
         raise ValueError(f"a picture of {width} x {height}")
     raw = folder / f"{index}.rgb"
-    image = Image.frombytes("RGB", (width, height), raw.read_bytes())
+    # A link or a pipe in its place would have us read for the child what it may not, or wait for ever.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(raw, os.O_RDONLY | flags), "rb") as file:
+        if os.fstat(file.fileno()).st_size != 3 * width * height:
+            raise ValueError(f"not a picture of {width} x {height}")
+        image = Image.frombytes("RGB", (width, height), file.read())
     raw.unlink()
-    return Frame(float(message["time"]), image)
+    return index, Frame(float(message["time"]), image)
 
 
 def _error(message: dict[str, Any]) -> GlimpseError:

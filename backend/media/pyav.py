@@ -82,7 +82,7 @@ class AvClip:
     def plan(self, count: int, start: float | None = None, end: float | None = None) -> list[Fraction]:
         """See `Clip.plan`. An interval with no more frames than asked for gives each of them once."""
         begin, stop = interval(self._shown, self._start, self._end, start, end)
-        low, high = self._ticks(begin), self._ticks(stop)
+        low, high = self._ticks(begin), math.ceil((self._zero + stop) / self._base)
         before: int | None = None
         inside: set[int] = set()
         untimed = 0
@@ -182,7 +182,13 @@ def _open(path: Path, limits: MediaLimits) -> InputContainer:
     probing = {"max_pixels": str(limits.video_pixels), "codec_whitelist": ",".join(DECODERS)}
     options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS, "codec_whitelist": ",".join(DECODERS)}
     stream_options: list[Any] = [probing]  # the stubs ask for strings, the code for dicts
-    return av.open(str(path), options=options, stream_options=stream_options, timeout=10)
+    try:
+        return av.open(str(path), options=options, stream_options=stream_options, timeout=10)
+    except ValueError as error:
+        if isinstance(error, av.FFmpegError):
+            raise
+        # MPEG program streams name their streams late, so nothing can be said to them before.
+        return av.open(str(path), options=options, timeout=10)
 
 
 def _video_stream(container: InputContainer, shown: str, limits: MediaLimits) -> VideoStream:

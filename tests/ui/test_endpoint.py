@@ -1,15 +1,15 @@
 """The page's endpoint, called as people's scripts call it: pytest tests/ui/test_endpoint.py"""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from backend.engine.scripted import Gate
+from backend.engine.scripted import Gate, Signal, Step
 from backend.errors import OutOfMemory
-from backend.types import Message, Progress, Queued, SamplingParams, TextPart
+from backend.types import GenerationRequest, Message, Progress, Queued, SamplingParams, TextPart
 from tests.ui.house import House, picture
 
 
@@ -118,14 +118,20 @@ def test_what_the_engine_cannot_do_is_one_sentence(house: House, client: Client)
 
 
 def test_a_cancelled_job_stops_the_engine_and_keeps_what_was_said(house: House, client: Client) -> None:
-    gate = Gate()
-    house.engine.script = ["half", gate, " whole"]
+    closed, gate = Signal(), Gate()
+
+    async def script(request: GenerationRequest) -> AsyncGenerator[Step]:
+        try:
+            yield "half"
+            yield gate
+        finally:
+            closed.set()
+
+    house.engine.script = script
     job = client.submit(message("Tell"), api_name="/chat")
     gate.reached.wait_blocking()
     job.cancel()
-    while house.engine.active:
-        pass
-    assert house.engine.cancelled == 1
+    closed.wait_blocking()
     house.engine.script = ["next"]
     assert client.predict(message("Next"), api_name="/chat") == "next"
     assert house.kept() == [("Tell", "half", "cancelled"), ("Next", "next", "stop")]

@@ -1,0 +1,86 @@
+"""A real Chromium for the tests of the page: the system's, else Playwright's own.
+
+Where there is none, these tests are skipped, with a word at the end of the run; with REQUIRE_BROWSER=1 they fail.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+
+from tests.browser.screen import Screen
+from tests.ui.house import House
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The sandbox needs rights that a container lacks; the rest keeps the browser from talking to anybody.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MISSING = "no Chromium: install one, or run `python -m playwright install chromium`; the page was not tested"
+
+
+def find_chromium(playwright: Playwright) -> str | None:
+    """The path of a Chromium: GLIMPSE_CHROMIUM, the system's, or Playwright's own."""
+    own = playwright.chromium.executable_path
+    found = [os.environ.get("GLIMPSE_CHROMIUM"), *map(shutil.which, NAMES), own if Path(own).exists() else None]
+    return next((path for path in found if path), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)(MISSING)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("data"))
+    house.open()
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def house(open_house: House) -> House:
+    open_house.rest()
+    for conversation in open_house.history.conversations():
+        open_house.history.delete(conversation.id)
+    return open_house
+
+
+@pytest.fixture(params=["desktop"])
+def context(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser of its own, without memory; indirectly parametrized with "phone" one with a small screen."""
+    size = {"desktop": (1280, 800), "phone": (390, 844)}[request.param]
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, has_touch=request.param == "phone")
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def screen(context: BrowserContext, house: House) -> Iterator[Screen]:
+    """The page, opened; afterwards it must have had nothing to complain of."""
+    screen = Screen(context.new_page(), house.url)
+    yield screen
+    assert screen.complaints == []

@@ -1,0 +1,188 @@
+"""A person chats in a real Chromium: pytest tests/browser/test_chatting.py"""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from backend.engine.scripted import Gate, Signal, Step
+from backend.errors import OutOfMemory
+from backend.types import GenerationRequest, Progress, Queued
+from tests.browser.screen import Screen
+from tests.ui.house import House, picture
+
+BOTH = pytest.mark.parametrize("context", ["desktop", "phone"], indirect=True)
+
+
+@BOTH
+def test_a_dropped_picture_is_answered_word_by_word(house: House, screen: Screen, tmp_path: Path) -> None:
+    gates = [Gate() for _ in range(4)]
+    house.engine.script = [
+        *(Queued(2), gates[0], Progress("reading the image"), gates[1]),
+        *("A teal", gates[2], " circle.", gates[3]),
+    ]
+    screen.drop(picture(tmp_path / "circle.png"))
+    screen.send("What is this?")
+    expect(screen.answers).to_have_text(["queued as number 2"])
+    expect(screen.attached).to_have_count(0)
+    expect(screen.words).to_have_value("")
+    gates[0].open()
+    expect(screen.answers).to_have_text(["reading the image"])
+    gates[1].open()
+    expect(screen.answers).to_have_text(["A teal"])
+    gates[2].open()
+    expect(screen.answers).to_have_text(["A teal circle."])
+    gates[3].open()
+    screen.finished()
+    expect(screen.figures).to_have_text(["3 tokens · first token 0.00 s · 1 image · scripted"])
+    expect(screen.questions).to_have_text(["", "What is this?"])
+    expect(screen.pictures).to_have_js_property("naturalWidth", 160)
+
+
+@BOTH
+def test_stop_stops_and_the_next_message_starts_at_once(house: House, screen: Screen) -> None:
+    gate = Gate()
+    house.engine.script = ["Half of", gate, " it"]
+    screen.send("Tell")
+    expect(screen.answers).to_have_text(["Half of"])
+    screen.stop()
+    expect(screen.answers).to_have_text(["Half of", "stopped · scripted"])
+    assert (house.engine.active, house.engine.cancelled) == (0, 1)
+    house.engine.script = ["Next."]
+    screen.send("And?")
+    screen.finished(2)
+    expect(screen.answers).to_have_text(
+        ["Half of", "stopped · scripted", "Next.", "1 token · first token 0.00 s · scripted"]
+    )
+
+
+@BOTH
+def test_a_reload_brings_the_conversation_back_and_it_goes_on(house: House, screen: Screen, tmp_path: Path) -> None:
+    house.engine.script = ["A circle."]
+    screen.drop(picture(tmp_path / "circle.png"))
+    screen.send("What is this?")
+    screen.finished()
+    screen.reload()
+    screen.finished()
+    expect(screen.questions).to_have_text(["", "What is this?"])
+    expect(screen.pictures).to_have_js_property("naturalWidth", 160)
+    house.engine.script = ["Teal."]
+    screen.send("Which colour?")
+    screen.finished(2)
+    texts = [message.text for message in house.engine.requests[-1].messages]
+    assert texts == ["What is this?", "A circle.", "Which colour?"]
+    assert house.engine.requests[-1].messages[0].media != ()
+
+
+def test_enter_while_an_answer_is_written_keeps_the_words(house: House, screen: Screen) -> None:
+    gate = Gate()
+    house.engine.script = ["One", gate]
+    screen.send("First")
+    expect(screen.answers).to_have_text(["One"])
+    screen.send("Second")
+    expect(screen.words).to_have_value("Second")
+    gate.open()
+    screen.finished()
+    expect(screen.words).to_have_value("Second")
+    assert house.kept() == [("First", "One", "stop")]
+
+
+def test_retry_answers_again_with_the_files_and_can_be_stopped(house: House, screen: Screen, tmp_path: Path) -> None:
+    house.engine.script = ["First."]
+    screen.drop(picture(tmp_path / "circle.png"))
+    screen.send("What?")
+    screen.finished()
+    gate = Gate()
+    house.engine.script = ["Second", gate]
+    screen.press("Retry")
+    expect(screen.answers).to_have_text(["Second"])
+    screen.stop()
+    expect(screen.answers).to_have_text(["Second", "stopped · scripted"])
+    expect(screen.pictures).to_have_count(1)
+    first, second = (request.messages for request in house.engine.requests)
+    assert first == second
+
+
+def test_an_edited_message_keeps_its_files_and_can_be_stopped(house: House, screen: Screen, tmp_path: Path) -> None:
+    screen.drop(picture(tmp_path / "circle.png"))
+    screen.send("What?")
+    screen.finished()
+    screen.send("More")
+    screen.finished(2)
+    gate = Gate()
+    house.engine.script = ["Edited", gate]
+    screen.page.locator("#chat [aria-label='Edit']:visible").first.click()
+    screen.page.locator("#chat textarea").fill("Which <b>colour</b>?")
+    screen.press("Submit")
+    expect(screen.answers).to_have_text(["Edited"])
+    screen.stop()
+    expect(screen.answers).to_have_text(["Edited", "stopped · scripted"])
+    expect(screen.questions).to_have_text(["", "Which <\u2060b>colour<\u2060/b>?"])
+    expect(screen.pictures).to_have_count(1)
+    assert house.kept() == [("Which <b>colour</b>?", "Edited", "cancelled")]
+    assert house.engine.requests[-1].messages[0].media == house.engine.requests[0].messages[0].media
+
+
+def test_undo_puts_words_files_and_preset_back(house: House, screen: Screen, tmp_path: Path) -> None:
+    screen.choose("Alt text")
+    screen.drop(picture(tmp_path / "circle.png"))
+    screen.send("In Welsh")
+    screen.finished()
+    screen.choose("Chat")
+    screen.press("Undo")
+    expect(screen.words).to_have_value("In Welsh")
+    expect(screen.attached).to_have_count(1)
+    expect(screen.answers).to_have_count(0)
+    screen.send_button.click()
+    screen.finished()
+    first, second = house.engine.requests
+    assert (first.task, first.messages) == ("alt_text", second.messages)
+    assert second.task == "alt_text"
+
+
+def test_a_bad_file_is_a_sentence_and_nothing_is_lost(house: House, screen: Screen, tmp_path: Path) -> None:
+    bad = tmp_path / "holiday.png"
+    bad.write_bytes(b"no picture")
+    screen.drop(picture(tmp_path / "good.jpg"), bad)
+    screen.send("What are these?")
+    expect(screen.failures).to_contain_text("“holiday.png”")
+    expect(screen.words).to_have_value("What are these?")
+    expect(screen.attached).to_have_count(2)
+    assert house.history.conversations() == []
+    screen.attached.nth(1).locator("button").click()
+    screen.send_button.click()
+    screen.finished()
+    expect(screen.failures).to_have_count(0)
+
+
+def test_an_error_of_the_model_stays_with_its_message_until_a_retry(house: House, screen: Screen) -> None:
+    house.engine.script = [OutOfMemory("The GPU is full; send fewer images.")]
+    screen.send("Hi")
+    expect(screen.failures).to_have_text(["The GPU is full; send fewer images."])
+    screen.reload()
+    expect(screen.failures).to_have_text(["The GPU is full; send fewer images."])
+    house.engine.script = ["Hello."]
+    screen.press("Retry")
+    screen.finished()
+    expect(screen.answers).to_have_text(["Hello.", "1 token · first token 0.00 s · scripted"])
+
+
+def test_a_closed_tab_stops_its_answer(house: House, screen: Screen, context: BrowserContext) -> None:
+    closed = Signal()
+
+    async def script(request: GenerationRequest) -> AsyncGenerator[Step]:
+        try:
+            yield "Half"
+            yield Gate()
+        finally:
+            closed.set()
+
+    house.engine.script = script
+    screen.send("Tell")
+    expect(screen.answers).to_have_text(["Half"])
+    address = screen.page.url
+    screen.page.close()
+    closed.wait_blocking()
+    other = Screen(context.new_page(), address)
+    expect(other.answers).to_have_text(["Half", "stopped · scripted"])

@@ -1,10 +1,15 @@
 """What torch and transformers raise becomes a sentence for a person. Does not log: who catches does."""
 
+import re
+
 import torch
+from safetensors import SafetensorError
 
 from backend.errors import GlimpseError, ModelFailed, OutOfMemory
 
 _MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+# How transformers says that a library is missing.
+_REQUIRED = re.compile(r"requires the (\w+) library")
 
 LOADING = (
     "There is not enough memory to load this model; close other programs, choose a smaller model with --model, "
@@ -45,6 +50,9 @@ def loading(error: Exception, model: str) -> GlimpseError:
     if is_out_of_memory(error):
         return OutOfMemory(LOADING)
     if isinstance(error, ImportError):
-        missing = error.name or str(error).strip().splitlines()[0]
+        named = _REQUIRED.search(str(error))
+        missing = error.name or (named[1].lower() if named else "the log names it")
         return ModelFailed(f"{model} needs a package that is not installed ({missing}); install it and try again.")
+    if isinstance(error, SafetensorError):
+        return ModelFailed(f"The weights of {model} are damaged; delete its folder and fetch it again.")
     return ModelFailed(f"{model} could not be loaded ({type(error).__name__}); the log says more.")

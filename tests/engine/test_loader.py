@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import torch
 from huggingface_hub import errors
+from safetensors import SafetensorError
 from transformers import LlamaForCausalLM
 
 from backend.engine import failures, hub
@@ -260,7 +261,23 @@ def test_running_out_of_memory_is_known_by_every_name() -> None:
 
 def test_a_package_that_is_missing_is_named() -> None:
     error = failures.loading(ModuleNotFoundError("No module named 'torchvision'", name="torchvision"), "owner/name")
+    other = failures.loading(
+        ImportError("\nVideoProcessor requires the Torchvision library but it was not found.\nCheck"), "owner/name"
+    )
     assert str(error) == "owner/name needs a package that is not installed (torchvision); install it and try again."
+    assert str(other) == str(error)
+
+
+def test_damaged_weights_get_a_sentence(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    for path in checkpoints["llama"].iterdir():
+        (tmp_path / path.name).write_bytes(
+            path.read_bytes()[:1000] if path.suffix == ".safetensors" else path.read_bytes()
+        )
+    with pytest.raises(SafetensorError) as caught:
+        load(EngineSpec(str(tmp_path)), quietly)
+    assert str(failures.loading(caught.value, "owner/name")) == (
+        "The weights of owner/name are damaged; delete its folder and fetch it again."
+    )
 
 
 def test_where_models_are_kept_is_named_when_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     CLIPVisionConfig,
@@ -21,6 +22,7 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.mllama.configuration_mllama import MllamaTextConfig, MllamaVisionConfig
 from transformers.models.mllama.image_processing_pil_mllama import MllamaImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 BEGIN, START, END, TURN, PAD = (
     "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|pad|>",
@@ -131,6 +133,40 @@ def llava(folder: Path, context: int = 4096) -> Path:
         chat_template=words.chat_template,
     )  # fmt: skip
     return _save(LlavaForConditionalGeneration(config), processor, folder)
+
+
+def qwen(folder: Path, version: str) -> Path:
+    """A Qwen2.5-VL or Qwen3-VL; their processors need torchvision."""
+    _seeded()
+    words = tokenizer("<|image_pad|>")
+    words.add_tokens(["<|video_pad|>", "<|vision_start|>", "<|vision_end|>"], special_tokens=True)
+    place = words.convert_tokens_to_ids
+    of = "Qwen2_5_VL" if version == "qwen2_5_vl" else "Qwen3VL"
+    patch = 14 if version == "qwen2_5_vl" else 16
+    vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64}
+    vision |= {"fullatt_block_indexes": [1], "window_size": 56} if patch == 14 else {"deepstack_visual_indexes": [1]}
+    text = _llama_config(words, 4096).to_diff_dict() | {
+        "head_dim": 16,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]},
+    }
+    text.pop("model_type", None)
+    config = getattr(transformers, f"{of}Config")(
+        text_config=text, vision_config=vision | {"patch_size": patch},
+        image_token_id=place("<|image_pad|>"), video_token_id=place("<|video_pad|>"),
+        vision_start_token_id=place("<|vision_start|>"), vision_end_token_id=place("<|vision_end|>"),
+    )  # fmt: skip
+    small = {"size": {"shortest_edge": (2 * patch) ** 2, "longest_edge": (8 * patch) ** 2}, "patch_size": patch}
+    video = transformers.Qwen2VLVideoProcessor if patch == 14 else transformers.Qwen3VLVideoProcessor
+    shown = "{{%- if part['type'] == '{0}' %}}{{{{- '<|vision_start|><|{0}_pad|><|vision_end|>' }}}}"
+    template = TEMPLATE.replace(
+        "{%- if part['type'] == 'image' %}{{- 'IMAGE' }}",
+        shown.format("image") + shown.format("video").replace("{%- if", "{%- elif"),
+    )
+    processor = getattr(transformers, f"{of}Processor")(
+        image_processor=Qwen2VLImageProcessorPil(**small), tokenizer=words, video_processor=video(**small),
+        chat_template=template,
+    )  # fmt: skip
+    return _save(getattr(transformers, f"{of}ForConditionalGeneration")(config), processor, folder)
 
 
 def llama(folder: Path, context: int = 4096) -> Path:

@@ -7,7 +7,7 @@ from backend.engine.families.frames import FrameFamily
 from backend.engine.families.prefix import TokenRules
 from backend.engine.families.sheets import mllama
 from backend.engine.families.text import TextFamily
-from backend.engine.families.video import VideoFamily
+from backend.engine.families.video import native_video
 
 # Architectures with one row of pixel values an image and no state beside their cache; tested token for token.
 ONE_ROW_AN_IMAGE = frozenset({"llava"})
@@ -22,7 +22,7 @@ def family_of(config: Any, processor: Any) -> Family:
     ):
         return mllama(config, processor)
     if getattr(processor, "video_processor", None) is not None and _template_knows_video(processor):
-        return VideoFamily(config.model_type)
+        return native_video(config, processor)
     exact = config.model_type in ONE_ROW_AN_IMAGE
     return FrameFamily(config.model_type, prefix=TokenRules(processor.image_token_id) if exact else None)
 

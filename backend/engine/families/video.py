@@ -35,6 +35,15 @@ class VideoFamily(ImageFamily):
         return arguments
 
 
+def native_video(config: Any, processor: Any) -> VideoFamily:
+    """The family of a loaded model with native video."""
+    video = processor.video_processor
+    if getattr(video, "cap_pixels_per_frame", True) is None:
+        # Qwen-VL: left open, a long clip costs many times the tokens of the reference implementation.
+        video.cap_pixels_per_frame = True
+    return VideoFamily(config.model_type)
+
+
 def metadata(clip: Sequence[Frame]) -> VideoMetadata:
     """What a video processor wants to know of frames that are sampled already."""
     spacing = (clip[-1].time - clip[0].time) / (len(clip) - 1) if len(clip) > 1 else 1.0

@@ -23,12 +23,16 @@ class Cancelled(Exception):
     """Raised on the inference thread, inside the work, once nobody wants its result any more."""
 
 
+Work = Callable[["Job"], StreamEvent | None]
+"""Done on the thread; what it returns is the last event of its stream."""
+
+
 class Job:
     """One request on its way through the thread: what it does, and the events that go back to who asked."""
 
-    def __init__(self, work: Callable[["Job"], None]) -> None:
+    def __init__(self, work: Work) -> None:
         self.submitted = time.monotonic()
-        self._work: Callable[[Job], None] | None = work
+        self._work: Work | None = work
         self._loop = asyncio.get_running_loop()
         self._outbox: asyncio.Queue[StreamEvent | GlimpseError | None] = asyncio.Queue()
         self._cancelled = threading.Event()
@@ -54,13 +58,12 @@ class Job:
         if self._cancelled.is_set():
             raise Cancelled
 
-    def run(self) -> GlimpseError | None:
-        """Do the work; what it raises is returned, for whoever tells the reader."""
+    def run(self) -> StreamEvent | GlimpseError | None:
+        """Do the work; its last event, or what it raises, is returned for whoever tells the reader."""
         work, self._work = self._work, None
         try:
             self.check()
-            if work:
-                work(self)
+            return work(self) if work else None
         except Cancelled:
             return EngineUnavailable(CLOSED)  # read only when it was the engine that cancelled
         except GlimpseError as error:
@@ -68,7 +71,6 @@ class Job:
         except BaseException as error:
             log.exception("a job on the inference thread raised")
             return ModelFailed(f"The model failed ({type(error).__name__}); the log says more. Try again.")
-        return None
 
     async def events(self) -> AsyncGenerator[StreamEvent]:
         """Yield the events until the end; raise what the work raised."""
@@ -95,7 +97,7 @@ class InferenceThread:
             self._thread = threading.Thread(target=self._serve, args=(chore,), name="inference", daemon=True)
             self._thread.start()
 
-    def submit(self, work: Callable[[Job], None], *, announce: bool = True) -> Job:
+    def submit(self, work: Work, *, announce: bool = True) -> Job:
         """Put a job at the end of the queue, and tell it its place unless `announce` is false; never blocks.
 
         Raises:
@@ -160,7 +162,9 @@ class InferenceThread:
             with self._changed:
                 self._running = None
             # Only now, so that who sends a next request on seeing the end of this one finds the thread free.
-            job.emit(outcome)
+            if outcome is not None:
+                job.emit(outcome)
+            job.emit(None)
             del job, outcome
 
     def _next(self) -> Job | None:

@@ -12,7 +12,7 @@ from backend.engine.prompt import MediaSource
 from backend.engine.spec import EngineSpec
 from backend.engine.transformers import Generator, free_memory
 from backend.errors import GlimpseError, ModelFailed
-from backend.types import EngineStatus, GenerationRequest, Progress, StreamEvent
+from backend.types import EngineStatus, Finished, GenerationRequest, Progress, StreamEvent
 
 log = logging.getLogger(__name__)
 
@@ -68,14 +68,14 @@ class LocalEngine:
         self._generator = None
         free_memory()
 
-    def _answer(self, job: Job, request: GenerationRequest) -> None:
+    def _answer(self, job: Job, request: GenerationRequest) -> Finished:
         if self._generator is None:
             if self._failed and job.submitted <= self._failed[1]:
                 raise self._failed[0].with_traceback(None)
             self._load()
         assert self._generator is not None
         try:
-            self._generator.answer(request, job)
+            return self._generator.answer(request, job)
         except ModelFailed as error:
             if failures.is_lasting(error.__cause__):
                 self._generator = None

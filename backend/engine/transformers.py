@@ -44,35 +44,35 @@ class Generator:
         self._spoken = False  # whether the answer has its first token
         self._prefixes = PrefixCache(loaded.model.config, loaded.prefix, _cache_limit(loaded.model.device))
 
-    def answer(self, request: GenerationRequest, outlet: Outlet) -> None:
-        """Answer a request: its progress, text and end go to the outlet.
+    def answer(self, request: GenerationRequest, outlet: Outlet) -> Finished:
+        """Answer a request: its progress and text go to the outlet, its last event is returned.
 
         Raises:
             Cancelled: the outlet wanted no more.
             GlimpseError: with a sentence for the person.
         """
-        failure = self._tried(request, outlet)
-        if failure and failures.is_out_of_memory(failure):
+        outcome = self._tried(request, outlet)
+        if isinstance(outcome, Exception) and failures.is_out_of_memory(outcome):
             self._prefixes.clear()
             free_memory()
             if not self._spoken:
-                failure = self._tried(request, outlet)
-        if failure:
-            raise failures.answering(failure) from failure
+                outcome = self._tried(request, outlet)
+        if isinstance(outcome, Exception):
+            raise failures.answering(outcome) from outcome
+        return outcome
 
-    def _tried(self, request: GenerationRequest, outlet: Outlet) -> Exception | None:
+    def _tried(self, request: GenerationRequest, outlet: Outlet) -> Finished | Exception:
         self._spoken = False
         try:
-            self._answer(request, outlet)
+            return self._answer(request, outlet)
         except (Cancelled, GlimpseError):
             raise
         except Exception as error:
             log.exception("the answer failed")
             # Without its traceback the error no longer holds the tensors of the failed answer.
             return error.with_traceback(None)
-        return None
 
-    def _answer(self, request: GenerationRequest, outlet: Outlet) -> None:
+    def _answer(self, request: GenerationRequest, outlet: Outlet) -> Finished:
         started = time.perf_counter()
         context, own = self.info.context_length, self.info.sampling.max_new_tokens
         limit = request.sampling.max_new_tokens or own or 1
@@ -93,7 +93,7 @@ class Generator:
             seconds=time.perf_counter() - started,
         )
         reason: FinishReason = "stop" if streamer.stopped or len(streamer.tokens) < room else "length"
-        outlet.emit(Finished(reason, usage))
+        return Finished(reason, usage)
 
     def _generate(
         self, request: GenerationRequest, prompt: Prompt, start: Start, room: int, outlet: Outlet

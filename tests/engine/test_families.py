@@ -18,7 +18,7 @@ from backend.engine.transformers import Generator
 from backend.errors import UnsupportedMedia
 from backend.media.frame import Frame
 from tests.engine import tiny
-from tests.engine.fakes import Outlet, Store, clip, end, image, reply, request, text, user
+from tests.engine.fakes import Outlet, Store, clip, image, reply, request, text, user
 
 
 def frames(count: int, spacing: float = 0.5) -> list[Frame]:
@@ -100,7 +100,6 @@ def test_qwen_reads_a_clip_as_video(tmp_path: Path, version: str) -> None:
     generator = Generator(loaded, Store())
     first = Outlet()
     generator.answer(request(*talk), first)
-    second = Outlet()
-    generator.answer(request(*talk, reply(text(first.events)), user(clip(12), "And now?")), second)
-    usage = end(second.events).usage
+    last = generator.answer(request(*talk, reply(text(first.events)), user(clip(12), "And now?")), Outlet())
+    usage = last.usage
     assert (usage.images, usage.frames, usage.completion_tokens) == (1, 12, 12)

@@ -106,6 +106,13 @@ async def test_whatever_work_raises_reaches_its_reader_and_no_other(thread: Infe
     assert (await all_of(third))[-1] == TextDelta("well")
 
 
+async def test_who_sees_the_last_event_finds_the_thread_free(thread: InferenceThread) -> None:
+    for _ in range(50):
+        async for event in thread.submit(lambda job: TextDelta("last")).events():
+            assert event == TextDelta("last")
+            assert await all_of(thread.submit(says("next"))) == [TextDelta("next")]
+
+
 async def test_a_broadcast_reaches_the_running_and_the_waiting(thread: InferenceThread) -> None:
     gate = Gate()
     running = thread.submit(gate)

@@ -31,7 +31,7 @@ class Recorded(Generator):
 
 def answered(generator: Recorded, asked: GenerationRequest) -> tuple[list[int], Usage]:
     outlet = Outlet()
-    generator.answer(asked, outlet)
+    outlet.emit(generator.answer(asked, outlet))
     return generator.drawn, end(outlet.events).usage
 
 

@@ -22,7 +22,7 @@ CONVERSATION = (system("Be brief."), user(image("red"), "What?"), reply("Red."),
 
 def ask(loaded: Loaded, asked: GenerationRequest) -> Outlet:
     outlet = Outlet()
-    Generator(loaded, Store()).answer(asked, outlet)
+    outlet.emit(Generator(loaded, Store()).answer(asked, outlet))
     return outlet
 
 

@@ -16,7 +16,8 @@ from backend.errors import GlimpseError, InputError
 from backend.history import History, Turn
 from backend.types import StreamEvent, TextDelta
 from ui import render
-from ui.convert import Controls, Posted
+from ui.convert import Posted
+from ui.fields import Controls
 from ui.pace import paced
 from ui.render import Bubble, Pending
 

@@ -1,4 +1,4 @@
-"""Gradio's shapes to values: what a page or a client posts becomes text, paths and frozen parameters. Pure.
+"""Gradio's shapes to values: what a page or a client posts becomes text and paths. Pure.
 
 Gradio posts one message in three shapes: paths as text on submit, file dicts on retry, a bare text on edit.
 """
@@ -6,8 +6,6 @@ Gradio posts one message in three shapes: paths as text on submit, file dicts on
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from backend.types import SamplingParams
 
 # Put after a character that would begin markup, so that it is shown as written; taken out again on the way in.
 JOINER = "\u2060"
@@ -31,15 +29,6 @@ class Posted:
         return list(zip(self.files, names, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Controls:
-    """What the settings beside the chat say; `sampling` holds None where the model's own value stands."""
-
-    system: str
-    sampling: SamplingParams
-    frames: int
-
-
 def read_message(posted: object) -> Posted:
     """A message in any of Gradio's shapes; what is neither text nor a file is dropped."""
     if isinstance(posted, str):
@@ -57,21 +46,6 @@ def read_file(posted: object) -> Path | None:
     return Path(path) if isinstance(path, str | Path) and str(path) else None
 
 
-def read_controls(values: Sequence[object], frames: int) -> Controls:
-    """The settings in the order of `ui.settings.FIELDS`; what is empty or no number is the model's own."""
-    system, new_tokens, temperature, top_p, top_k, min_p, penalty, seed, count = values
-    sampling = SamplingParams(
-        max_new_tokens=_whole(new_tokens),
-        temperature=_number(temperature),
-        top_p=_number(top_p),
-        top_k=_whole(top_k),
-        min_p=_number(min_p),
-        repetition_penalty=_number(penalty),
-        seed=_whole(seed),
-    )
-    return Controls(system if isinstance(system, str) else "", sampling, _whole(count) or frames)
-
-
 def turn_number(index: object) -> int:
     """The number, from 1, of the turn that the bubble at `index` belongs to; every turn is two bubbles."""
     first = index[0] if isinstance(index, list | tuple) and index else index
@@ -80,12 +54,3 @@ def turn_number(index: object) -> int:
 
 def _plain(text: str) -> str:
     return text.replace(JOINER, "")
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _whole(value: object) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)

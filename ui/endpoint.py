@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from ui.chat import Talk
-from ui.convert import read_controls, read_message
-from ui.wiring import owner
+from ui.convert import read_message
+from ui.fields import read_controls
+from ui.wiring import owner, readable
 
 Endpoint = Callable[..., AsyncGenerator[tuple[str, str]]]
 
@@ -22,18 +23,19 @@ def build_endpoint(talk: Talk, frames: int) -> Endpoint:
         conversation: str = "",
         preset: str = "chat",
         system: str = "",
-        max_new_tokens: float | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        top_k: float | None = None,
-        min_p: float | None = None,
-        repetition_penalty: float | None = None,
-        seed: float | None = None,
-        video_frames: float | None = None,
+        max_new_tokens: float | str = "",
+        temperature: float | str = "",
+        top_p: float | str = "",
+        top_k: float | str = "",
+        min_p: float | str = "",
+        repetition_penalty: float | str = "",
+        seed: float | str = "",
+        video_frames: float | str = "",
     ) -> AsyncGenerator[tuple[str, str]]:
         """Answer a message {"text", "files"}; later messages of the same client are follow-ups."""
         numbers = max_new_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, video_frames
-        controls = read_controls((system, *numbers), frames)
+        with readable():
+            controls = read_controls((system, *numbers), frames)
         async with aclosing(
             talk.submit(conversation, read_message(message), preset, controls, owner(request))
         ) as views:

@@ -4,7 +4,7 @@ Knows the components and no conversation. A tab shows one thing at a time: whoev
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +15,9 @@ from backend.errors import GlimpseError
 from backend.history import History
 from ui import render
 from ui.chat import Talk, View
-from ui.convert import Posted, read_controls, read_message, turn_number
+from ui.convert import Posted, read_message, turn_number
 from ui.examples import Example
+from ui.fields import Controls, read_controls
 from ui.sidebar import choices
 
 Updates = tuple[Any, ...]
@@ -51,7 +52,7 @@ class Answers:
         if tab is not None and not tab.over.is_set():
             yield _nothing()
             return
-        controls = read_controls(values, self._frames)
+        controls = self._controls(values)
         async for updates in self._run(
             request, current, self._talk.submit(current, read_message(message), task, controls, owner(request))
         ):
@@ -62,14 +63,14 @@ class Answers:
     ) -> AsyncGenerator[Updates]:
         """A click on an example chip; only its index is taken from the browser."""
         chip = self._examples[int(chosen.index) % len(self._examples)]
-        controls = read_controls(values, self._frames)
+        controls = self._controls(values)
         views = self._talk.submit(current, chip.posted, chip.task, controls, owner(request))
         async for updates in self._run(request, current, views):
             yield updates
 
     async def retry(self, request: gr.Request, current: str, *values: object) -> AsyncGenerator[Updates]:
         """The last message again."""
-        views = self._talk.retry(current, read_controls(values, self._frames), owner(request))
+        views = self._talk.retry(current, self._controls(values), owner(request))
         async for updates in self._run(request, current, views):
             yield updates
 
@@ -77,7 +78,7 @@ class Answers:
         self, request: gr.Request, edited: gr.EditData, current: str, *values: object
     ) -> AsyncGenerator[Updates]:
         """A message in other words."""
-        controls = read_controls(values, self._frames)
+        controls = self._controls(values)
         words = (read_message(edited.value).text, read_message(edited.previous_value).text)
         views = self._talk.edit(current, turn_number(edited.index), *words, controls, owner(request))
         async for updates in self._run(request, current, views):
@@ -124,6 +125,10 @@ class Answers:
     def opened(self, request: gr.Request, conversation: str) -> View:
         """A conversation as it is kept."""
         return self._talk.open(conversation or "", owner(request))
+
+    def _controls(self, values: Sequence[object]) -> Controls:
+        with readable():
+            return read_controls(values, self._frames)
 
     async def _run(self, request: gr.Request, current: str, views: AsyncGenerator[View]) -> AsyncGenerator[Updates]:
         await self.take(request)

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend.types import SamplingParams
-from ui.convert import JOINER, Controls, Posted, read_controls, read_file, read_message, turn_number
+from ui.convert import JOINER, Posted, read_file, read_message, turn_number
 
 
 @pytest.mark.parametrize(
@@ -31,21 +30,6 @@ def test_a_message_is_read_in_every_shape_that_gradio_posts(shape: object, poste
 
 def test_a_file_without_a_path_is_none() -> None:
     assert read_file({"path": None}) is None
-
-
-def test_empty_fields_are_left_to_the_model() -> None:
-    assert read_controls(("", *[None] * 8), 64) == Controls("", SamplingParams(), 64)
-
-
-def test_filled_fields_are_taken_with_their_types() -> None:
-    values = ("Be brief.", 128.0, 0, 0.9, 40.0, 0.05, 1.1, 7.0, 16.0)
-    sampling = SamplingParams(128, 0.0, 0.9, 40, 0.05, 1.1, 7)
-    assert read_controls(values, 64) == Controls("Be brief.", sampling, 16)
-    assert isinstance(read_controls(values, 64).sampling.max_new_tokens, int)
-
-
-def test_what_is_no_number_counts_as_empty() -> None:
-    assert read_controls((None, "many", True, [], {}, "0.1", None, "x", "y"), 8) == Controls("", SamplingParams(), 8)
 
 
 @pytest.mark.parametrize(("index", "number"), [(0, 1), (1, 1), (2, 2), ([4, 0], 3), ((5, 1), 3), (None, 0), ([], 0)])

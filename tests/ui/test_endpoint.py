@@ -13,11 +13,18 @@ from backend.types import GenerationRequest, Message, Progress, Queued, Sampling
 from tests.ui.house import House, picture
 
 
-@pytest.fixture
-def client(house: House) -> Iterator[Client]:
-    client = Client(house.url, verbose=False)
+@pytest.fixture(scope="module")
+def connection(open_house: House) -> Iterator[Client]:
+    client = Client(open_house.url, verbose=False)
     yield client
     client.close()
+
+
+@pytest.fixture
+def client(connection: Client, house: House) -> Client:
+    """As if just connected: in no conversation yet."""
+    connection.reset_session()
+    return connection
 
 
 def message(text: str = "", *files: Path) -> dict[str, object]:
@@ -85,6 +92,11 @@ def test_settings_and_presets_are_named_parameters(house: House, client: Client,
     assert request.sampling == SamplingParams(7, temperature=0.0, top_k=5, seed=3)
 
 
+def test_a_setting_that_cannot_be_is_one_sentence(client: Client) -> None:
+    with pytest.raises(AppError, match="Top-p is a number from 0 to 1, not “2”"):
+        client.predict(message("Hi"), top_p=2, api_name="/chat")
+
+
 def test_a_receipt_comes_as_it_was_written(house: House, client: Client, tmp_path: Path) -> None:
     house.engine.script = ['{"total": 2.50}']
     answer = client.predict(message("", picture(tmp_path / "a.png")), preset="receipt", api_name="/chat")
@@ -118,18 +130,19 @@ def test_what_the_engine_cannot_do_is_one_sentence(house: House, client: Client)
 
 
 def test_a_cancelled_job_stops_the_engine_and_keeps_what_was_said(house: House, client: Client) -> None:
-    closed, gate = Signal(), Gate()
+    closed = Signal()
 
     async def script(request: GenerationRequest) -> AsyncGenerator[Step]:
         try:
             yield "half"
-            yield gate
+            yield Gate()
         finally:
             closed.set()
 
     house.engine.script = script
     job = client.submit(message("Tell"), api_name="/chat")
-    gate.reached.wait_blocking()
+    while not job.outputs():  # a job can be cancelled once its client has heard of it
+        assert not job.done()
     job.cancel()
     closed.wait_blocking()
     house.engine.script = ["next"]

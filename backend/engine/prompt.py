@@ -186,6 +186,8 @@ class _Builder:
 
     def _plain(self, text: str) -> str:
         """Text in which nothing is a control token: a space is put into what would read as one."""
+        # Half a surrogate pair, from a client that cut a string, is no text to a tokenizer.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
 
     def _render(self, messages: list[dict[str, Any]]) -> str:

@@ -4,8 +4,10 @@ import errno
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -13,15 +15,15 @@ import pytest
 import torch
 from huggingface_hub import errors
 from safetensors import SafetensorError
-from transformers import LlamaForCausalLM
+from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
 
-from backend.engine import failures, hub
+from backend.engine import failures, hub, loader
 from backend.engine.families.frames import FrameFamily
 from backend.engine.families.sheets import SheetFamily
 from backend.engine.families.text import TextFamily
 from backend.engine.hub import fetch
 from backend.engine.loader import Loaded, load
-from backend.engine.placement import Checkpoint, Machine, place, quantization_of
+from backend.engine.placement import Checkpoint, Machine, Placement, place, quantization_of
 from backend.engine.spec import EngineSpec
 from backend.engine.transformers import Generator
 from backend.errors import (
@@ -283,3 +285,60 @@ def test_damaged_weights_get_a_sentence(checkpoints: dict[str, Path], tmp_path: 
 def test_where_models_are_kept_is_named_when_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = hub._sentence("owner/name", None, OSError(errno.ENOSPC, "full"))
     assert os.strerror(errno.ENOSPC) in str(sentence)
+
+
+def test_an_adapter_without_peft_gets_a_sentence(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ModelFailed, match=r"^An adapter needs peft; install it with: pip install peft$"):
+        load(EngineSpec(str(checkpoints["llama"]), adapter=str(tmp_path)), quietly)
+
+
+def test_an_adapter_is_put_over_the_model(
+    checkpoints: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, dict[str, Any]]] = []
+
+    class PeftModel:
+        @staticmethod
+        def from_pretrained(model: Any, folder: str, **options: Any) -> Any:
+            given.append((folder, options))
+            if len(given) > 1:
+                raise ValueError("Can't find 'adapter_config.json'")
+            return model
+
+    monkeypatch.setitem(sys.modules, "peft", SimpleNamespace(PeftModel=PeftModel))
+    spec = EngineSpec(str(checkpoints["llama"]), adapter=str(tmp_path))
+    load(spec, quietly)
+    assert given == [(str(tmp_path), {"is_trainable": False})]
+    with pytest.raises(ModelFailed, match=f"^{tmp_path} is not an adapter for {checkpoints['llama']}"):
+        load(spec, quietly)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_unsloth_loads_where_it_is_and_transformers_where_it_fails(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    given: list[dict[str, Any]] = []
+    prepared: list[Any] = []
+
+    class FastVisionModel:
+        @staticmethod
+        def from_pretrained(folder: str, **options: Any) -> tuple[Any, None]:
+            given.append(options)
+            if fails:
+                raise NotImplementedError("not this one")
+            return LlavaForConditionalGeneration.from_pretrained(folder), None
+
+        for_inference = staticmethod(prepared.append)
+
+    monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastVisionModel=FastVisionModel))
+    placement = Placement("unsloth", "cpu", torch.float32, 4 if not fails else None, "NF4", "because")
+    monkeypatch.setattr(loader, "place", lambda *_: placement)
+    loaded = load(EngineSpec(str(checkpoints["llava"])), quietly)
+    assert [one["trust_remote_code"] for one in given] == [False]
+    assert [one["load_in_4bit"] for one in given] == [not fails]
+    assert prepared == ([] if fails else [loaded.model])
+    # What Unsloth puts into a model is not known to continue on a kept cache exactly.
+    assert loaded.prefix is None

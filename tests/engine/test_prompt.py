@@ -121,6 +121,11 @@ def test_what_a_person_writes_is_never_a_control_token(models: dict[str, Loaded]
     assert ids.count(models["mllama"].tokenizer.eos_token_id) == 1
 
 
+def test_half_a_character_is_no_error(models: dict[str, Loaded]) -> None:
+    asked = read(models["mllama"], user("a\ud83d\ude42b\ud83dc"))
+    assert said("user", "a🙂b�c") in asked
+
+
 def test_a_text_model_refuses_an_image_and_a_clip_with_a_sentence(models: dict[str, Loaded]) -> None:
     for part, what in ((image("red"), "an image"), (clip(4), "a clip")):
         with pytest.raises(UnsupportedMedia, match=f"^This model reads text only and cannot see {what}"):

@@ -13,7 +13,9 @@ run: $(READY)  ## start the chat; options in ARGS="--port 7999"
 	@$(BIN)/python app.py $(ARGS)
 
 test: check  ## ruff, mypy and every test, the browser's included
-	@$(BIN)/python -m tests.browser.find || $(BIN)/playwright install chromium || true
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v $$name >/dev/null && exit 0; \
+	done; $(BIN)/playwright install chromium || true
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(READY)  ## ruff and mypy alone

@@ -4,10 +4,8 @@ Three ways: Unsloth on a CUDA GPU, transformers with bitsandbytes, and full prec
 run and pickled weights are never opened. Does not know requests.
 """
 
-import contextlib
 import importlib
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from transformers import (
     BitsAndBytesConfig,
 )
 from transformers.models.auto import modeling_auto
-from transformers.utils import logging as transformers_logging
 
 from backend.catalog import find
 from backend.engine.families.family import Family
@@ -30,6 +27,7 @@ from backend.engine.families.find import family_of
 from backend.engine.families.prefix import CrossRules, PrefixRules, mask_text_before_images
 from backend.engine.hub import Report, fetch, weight_bytes
 from backend.engine.placement import Checkpoint, Placement, place, quantization_of, this_machine
+from backend.engine.progress import weights_reported
 from backend.engine.sampling import model_sampling
 from backend.engine.spec import EngineSpec
 from backend.errors import ModelFailed, ModelNotFound
@@ -78,7 +76,7 @@ def load(spec: EngineSpec, report: Report) -> Loaded:
         spec.model, placement.way, placement.device, placement.precision, placement.why,
     )  # fmt: skip
     processor = _read_processor(folder, spec.model, checkpoint.reads_images)
-    with _weights_reported(checkpoint.bytes, report):
+    with weights_reported(checkpoint.bytes, report):
         model = _read_model(folder, config, checkpoint, placement)
     if spec.adapter:
         model = _adapt(model, spec, report)
@@ -201,47 +199,6 @@ def _adapt(model: Any, spec: EngineSpec, report: Report) -> Any:
         return peft.PeftModel.from_pretrained(model, str(folder), is_trainable=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelFailed(f"{spec.adapter} is not an adapter for {spec.model}; the log says more.") from error
-
-
-@contextlib.contextmanager
-def _weights_reported(total: int, report: Report) -> Iterator[None]:
-    """Turn the progress bar that transformers draws while it loads weights into bytes."""
-
-    class Bar:
-        def __init__(self, iterable: Any = None, total: float | None = None, **_: Any) -> None:
-            self.iterable = iterable
-            self.total = total or (len(iterable) if hasattr(iterable, "__len__") else 0)
-            self.n = 0.0
-
-        def update(self, n: float | None = 1) -> None:
-            self.n += n or 0
-            if self.total:
-                report(round(total * min(1.0, self.n / self.total)), total)
-
-        def __iter__(self) -> Iterator[Any]:
-            for item in self.iterable:
-                yield item
-                self.update()
-
-        def __enter__(self) -> "Bar":
-            return self
-
-        def __exit__(self, *_: Any) -> None:
-            return None
-
-        def __getattr__(self, _: str) -> Any:
-            return lambda *args, **kwargs: None
-
-    hook = getattr(transformers_logging, "set_tqdm_hook", None)
-    if hook is None:
-        yield
-        return
-    report(0, total)
-    before = hook(lambda factory, args, kwargs: Bar(*args, **kwargs))
-    try:
-        yield
-    finally:
-        hook(before)
 
 
 def _context_length(config: Any, tokenizer: Any) -> int:

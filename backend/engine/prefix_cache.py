@@ -4,7 +4,6 @@ A new prompt continues on what was kept by the longest prefix they share, so a f
 retry or an edit goes back to where they part. Bounded by bytes, least recently used first. Does not run the model.
 """
 
-import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -13,19 +12,22 @@ from typing import Any
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from backend.engine.families.prefix import PrefixRules
+from backend.engine.families.prefix import PrefixRules, cut
 from backend.engine.prompt import Prompt
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where an answer starts: a cache that holds `reused` tokens of the prompt, and the inputs that go with it."""
+    """Where an answer starts: a cache that holds `reused` tokens and `images` images of the prompt, and the inputs.
 
-    cache: Any
-    reused: int
+    `lengths` are those of the cache's layers, `cache` is None where nothing is to be kept.
+    """
+
     inputs: dict[str, Any]
+    cache: Any = None
+    reused: int = 0
+    images: int = 0
+    lengths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,31 @@ class PrefixCache:
     def take(self, conversation: str, prompt: Prompt) -> Start:
         """Where the answer to a prompt starts. What was kept of the conversation is given away, not copied."""
         if self._rules is None:
-            return Start(None, 0, prompt.inputs)
+            return Start(prompt.inputs)
         kept = self._kept.pop(conversation, None)
         spans = self._rules.spans(prompt.ids, len(prompt.image_keys))
         if kept is None or spans is None:
-            return Start(DynamicCache(config=self._config), 0, prompt.inputs)
+            return Start(prompt.inputs, DynamicCache(config=self._config))
         tokens, images = _shared(kept, prompt, spans)
         self._rules.crop(kept.cache, tokens, images, len(kept.images))
         left = len(prompt.image_keys) - images
-        return Start(kept.cache, tokens, self._rules.without(prompt.inputs, images, left))
+        lengths = tuple(layer.get_seq_length() for layer in kept.cache.layers)
+        return Start(self._rules.without(prompt.inputs, images, left), kept.cache, tokens, images, lengths)
 
     def keep(self, conversation: str, start: Start, prompt: Prompt, answer: Sequence[int]) -> None:
         """Keep the cache of an answer; the last tokens drawn may not be in it yet."""
         if self._rules is None or not (length := start.cache.get_seq_length()):
             return
-        kept = _Kept(start.cache, [*prompt.ids, *answer][:length], prompt.image_keys)
+        self._put(conversation, _Kept(start.cache, [*prompt.ids, *answer][:length], prompt.image_keys))
+
+    def put_back(self, conversation: str, start: Start, prompt: Prompt) -> None:
+        """Keep what an answer started from, after it was cut off amid its prompt: some layers have read more of it."""
+        if start.reused:
+            for layer, length in zip(start.cache.layers, start.lengths, strict=True):
+                cut(layer, length)
+            self._put(conversation, _Kept(start.cache, prompt.ids[: start.reused], prompt.image_keys[: start.images]))
+
+    def _put(self, conversation: str, kept: _Kept) -> None:
         self._kept[conversation] = kept
         total = sum(one.bytes for one in self._kept.values())
         while total > self._limit and self._kept:

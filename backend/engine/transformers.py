@@ -125,9 +125,10 @@ class Generator:
         return streamer
 
     def _keep(self, request: GenerationRequest, prompt: Prompt, start: Start, streamer: TokenStreamer) -> None:
-        # Cancelled before its first token, the layers of a cache are not all of one length.
         if streamer.tokens:
             self._prefixes.keep(request.conversation_id, start, prompt, streamer.tokens)
+        else:
+            self._prefixes.put_back(request.conversation_id, start, prompt)
 
 
 def free_memory() -> None:

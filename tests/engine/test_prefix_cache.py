@@ -144,10 +144,13 @@ def test_an_answer_that_was_stopped_is_continued_on(models: dict[str, Loaded], n
     assert tokens == answered(Recorded(replace(models[name], prefix=None), Store()), asked)[0]
 
 
-def test_what_was_cut_off_in_prefill_is_not_kept(models: dict[str, Loaded]) -> None:
+@pytest.mark.parametrize("earlier", [False, True])
+def test_what_was_cut_off_in_prefill_is_as_if_never_begun(models: dict[str, Loaded], earlier: bool) -> None:
     loaded, ran = models["mllama"], []
     generator = Recorded(loaded, Store())
-    asked = request(user(image("red"), "What is it?"), sampling=PARITY)
+    talk = [user(image("blue"), "What is it?"), reply("Blue.")] if earlier else []
+    asked = request(*talk, user(image("red"), "What is it?"), sampling=PARITY)
+    before = answered(generator, request(*talk[:1], sampling=PARITY))[1].prompt_tokens if earlier else 0
     hook = loaded.model.model.language_model.layers[1].register_forward_hook(lambda *_: ran.append(1))
     try:
         with pytest.raises(Cancelled):
@@ -155,7 +158,7 @@ def test_what_was_cut_off_in_prefill_is_not_kept(models: dict[str, Loaded]) -> N
     finally:
         hook.remove()
     tokens, usage = answered(generator, asked)
-    assert usage.reused_tokens == 0
+    assert usage.reused_tokens == before
     assert tokens == answered(Recorded(replace(loaded, prefix=None), Store()), asked)[0]
 
 

@@ -50,7 +50,7 @@ class TokenRules:
     def crop(self, cache: Any, tokens: int, images: int, held: int) -> None:
         """Cut all layers alike."""
         for layer in cache.layers:
-            _cut(layer, tokens)
+            cut(layer, tokens)
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,13 @@ class CrossRules:
         """Cut the text layers by tokens and the cross-attention layers by images: tokens never shorten those."""
         for index, layer in enumerate(cache.layers):
             if index not in self.layers:
-                _cut(layer, tokens)
+                cut(layer, tokens)
             elif held > images:
-                _cut(layer, layer.get_seq_length() // held * images)
+                cut(layer, layer.get_seq_length() // held * images)
 
 
-def _cut(layer: Any, length: int) -> None:
+def cut(layer: Any, length: int) -> None:
+    """Shorten a layer of a cache, if it is longer."""
     # Not `crop`: what its argument means has changed between versions of transformers.
     if layer.get_seq_length() > length:
         layer.keys, layer.values = layer.keys[..., :length, :].clone(), layer.values[..., :length, :].clone()

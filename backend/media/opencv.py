@@ -50,6 +50,7 @@ class OpenCvClip:
 
     def _open(self) -> Any:
         # Read by FFmpeg's back end whenever it opens a file; there is no other way to tell it.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _OPTIONS
         for back_end in (cv2.CAP_FFMPEG, cv2.CAP_OPENCV_MJPEG):
             capture = cv2.VideoCapture(str(self._path), back_end)

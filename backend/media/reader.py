@@ -42,7 +42,7 @@ class ClipReader:
         self._counts = container.format.name == "avi" and self._codec.name in ("h264", "hevc")
         self._can_skip = self._codec.name in _SKIPPING and not self._counts
         self._second = int(1 / stream.time_base) if stream.time_base else 1
-        self._longest_group = self._second
+        self.longest_group = self._second
         self._first: int | None = None
         self._delay = 0
         self._begin(self._demux())
@@ -51,12 +51,13 @@ class ClipReader:
         self._packets = packets
         self._ahead: deque[Packet] = deque()
         self._shown: list[int] = []
-        self._frames: list[av.VideoFrame] = []
+        self._held: av.VideoFrame | None = None
+        self._later: list[av.VideoFrame] = []
+        self._asked: int | None = None
         self._read_to: int | None = None
         self._key: int | None = None
-        self._asked: int | None = None
         self._next_time: int | None = None
-        self._drained = self._flush = self._scanned = False
+        self._scanned = self._fed = self._fed_wanted = self._drained = self._emptied = False
 
     def _demux(self) -> Iterator[Packet]:
         try:
@@ -85,22 +86,25 @@ class ClipReader:
         while packet := self._ahead.popleft() if self._ahead else self._next():
             yield packet
 
-    def at(self, ticks: int) -> av.VideoFrame | None:
-        """The frame shown at a time: the last that is presented at or before it. None where there is none to read."""
-        if self._scanned or self._left_behind(ticks) or self._in_later_group(ticks):
+    def at(self, ticks: int, following: int | None = None) -> av.VideoFrame | None:
+        """The frame shown at a time: the last that is presented at or before it. None where there is none to read.
+
+        Knowing the time that will be asked for next, `following`, saves decoding where it lies in another group.
+        """
+        if self._scanned or self._emptied or self._left_behind(ticks) or self._in_later_group(ticks):
             self._jump(ticks)
         while (self._read_to is None or self._read_to <= ticks) and (packet := self._next()):
             if packet.is_keyframe and packet.pts is not None and packet.pts <= ticks:
                 self._drop_group(packet.pts)
             self._ahead.append(packet)
         wanted = max((pts for pts in self._shown if pts <= ticks), default=None)
-        while not self._settled(ticks, wanted) and self._decode_next(wanted):
+        leaving = not self._counts and following is not None and self._in_later_group(following)
+        frames, self._later, self._fed_wanted = self._later, [], False
+        self._keep(frames, ticks)
+        while not self._settled(wanted) and self._decode_next(ticks, wanted, leaving):
             pass
-        frame = max((f for f in self._frames if _pts(f) <= ticks), key=_pts, default=None)
-        if frame:
-            self._frames = [later for later in self._frames if _pts(later) >= _pts(frame)]
         self._asked = ticks
-        return frame
+        return self._held
 
     def _next(self) -> Packet | None:
         """Read a packet and note what it tells about the order of frames."""
@@ -114,7 +118,7 @@ class ClipReader:
                 self._shown.append(packet.pts)
             if packet.is_keyframe:
                 if self._key is not None:
-                    self._longest_group = max(self._longest_group, packet.pts - self._key)
+                    self.longest_group = max(self.longest_group, packet.pts - self._key)
                 self._key = packet.pts
         if packet.dts is not None:
             if self._first is None:
@@ -124,13 +128,16 @@ class ClipReader:
 
     def _drop_group(self, key: int) -> None:
         """A keyframe at or before the asked time: nothing before it is needed any more."""
-        self._flush = self._flush or bool(self._ahead) or bool(self._frames)
+        if self._fed:
+            self._codec.flush_buffers()
+            self._fed, self._next_time = False, None
         self._ahead.clear()
-        self._frames.clear()
+        self._later.clear()
+        self._held = None
         self._shown = [pts for pts in self._shown if pts >= key]
 
     def _left_behind(self, ticks: int) -> bool:
-        earliest = min(map(_pts, self._frames), default=self._asked)
+        earliest = self._held.pts if self._held else self._asked
         return earliest is not None and ticks < earliest
 
     def _in_later_group(self, ticks: int) -> bool:
@@ -142,7 +149,7 @@ class ClipReader:
         if len(index) and index[len(index) - 1].timestamp >= ticks - self._delay:
             # The index is by decoding time in some containers; the delay makes up for it.
             return index.search_timestamp(ticks - self._delay) > index.search_timestamp(position)
-        return ticks - position > 2 * self._longest_group
+        return ticks - position > 2 * self.longest_group
 
     def _jump(self, ticks: int) -> bool:
         """Go to the last keyframe that is shown at or before a time, or to the first there is."""
@@ -160,25 +167,23 @@ class ClipReader:
             back = 2 * back or self._second
         return False
 
-    def _settled(self, ticks: int, wanted: int | None) -> bool:
-        newest = max(map(_pts, self._frames), default=None)
-        return newest is not None and (newest > ticks or newest == wanted)
+    def _settled(self, wanted: int | None) -> bool:
+        return bool(self._later) or (self._held is not None and self._held.pts == wanted)
 
-    def _decode_next(self, wanted: int | None) -> bool:
+    def _decode_next(self, ticks: int, wanted: int | None, leaving: bool) -> bool:
         """Feed the decoder one more packet; False when there is none and it has given all it had."""
-        if self._flush:
-            self._codec.flush_buffers()
-            self._next_time, self._flush = None, False
-        packet = self._ahead.popleft() if self._ahead else self._next()
+        self._emptied = leaving and self._fed_wanted
+        packet = None if self._emptied else self._ahead.popleft() if self._ahead else self._next()
         if packet is None and self._drained:
             return False
-        self._drained = packet is None
-        if packet and self._next_time is None:
+        if packet and not self._fed:
             self._next_time = packet.dts
+        self._fed, self._drained = True, packet is None
+        self._fed_wanted = packet is not None and packet.pts == wanted
         skip = self._can_skip and packet and packet.pts is not None and wanted is not None and packet.pts < wanted
         self._codec.skip_frame = "NONREF" if skip else "DEFAULT"
         try:
-            self._frames += [self._timed(frame) for frame in self._codec.decode(packet) if frame.pts is not None]
+            self._keep([self._timed(frame) for frame in self._codec.decode(packet)], ticks)
         except av.FFmpegError:
             self.broken = True
             log.debug("a packet cannot be decoded", exc_info=True)
@@ -186,10 +191,15 @@ class ClipReader:
 
     def _timed(self, frame: av.VideoFrame) -> av.VideoFrame:
         if self._counts and self._next_time is not None:
-            frame.pts = self._next_time
-            self._next_time += 1
+            frame.pts, self._next_time = self._next_time, self._next_time + 1
         return frame
 
-
-def _pts(frame: av.VideoFrame) -> int:
-    return frame.pts or 0
+    def _keep(self, frames: list[av.VideoFrame], ticks: int) -> None:
+        """Keep the latest frame up to a time, and all after it; the others go at once, for frames are large."""
+        for frame in frames:
+            if frame.pts is None:
+                continue
+            if frame.pts > ticks:
+                self._later.append(frame)
+            elif self._held is None or self._held.pts is None or frame.pts >= self._held.pts:
+                self._held = frame

@@ -186,6 +186,16 @@ async def test_a_child_that_lies_is_not_believed(tmp_path, out, decoder, monkeyp
     assert str(refusal.value) == SAFELY
 
 
+async def test_a_child_cannot_have_its_parent_read_for_it(tmp_path, out, decoder, monkeypatch) -> None:
+    (tmp_path / "secret").write_bytes(bytes(12))
+    (out / "0.rgb").symlink_to(tmp_path / "secret")
+    lines = "\\n".join(json.dumps(line) for line in ({"total": 1}, {"picture": 0, "time": 0, "width": 2, "height": 2}))
+    _act(monkeypatch, f"print('{lines}', flush=True)")
+    with pytest.raises(UnsupportedMedia) as refusal:
+        await decoder.decode(_job(tmp_path / "x.png", out), _nothing)
+    assert str(refusal.value) == SAFELY
+
+
 async def test_what_a_child_says_of_its_errors_keeps_its_kind(tmp_path, out, decoder, monkeypatch) -> None:
     for kind in (MediaTooLarge, StorageError, UnsupportedMedia):
         _act(monkeypatch, f"print('{json.dumps({'error': kind.__name__, 'text': 'So.'})}', flush=True)")
@@ -218,12 +228,16 @@ def test_a_forgotten_decoder_leaves_no_process(decoder: Decoder) -> None:
     assert process.returncode is not None
 
 
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="confinement is Linux's")
+
+
 def _python(code: str, **options) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, **options)
     assert done.stderr == ""
     return done.stdout
 
 
+@linux
 def test_children_end_with_their_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen(
         [
@@ -247,7 +261,6 @@ def test_children_end_with_their_parent(tmp_path: Path) -> None:
 CONFINED = (
     "from backend.media.confine import *\nfrom pathlib import Path\nimport os, socket\nmissing = confine(1 << 30)\n"
 )
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="confinement is Linux's")
 
 
 @linux

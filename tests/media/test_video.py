@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from backend.errors import MediaTooLarge, UnsupportedMedia
+from backend.media.lane import Lane
 from backend.media.limits import MediaLimits
 from backend.media.opencv import OpenCvClip
 from backend.media.pyav import AvClip
@@ -271,6 +272,18 @@ def _seeks(path: Path, count: int) -> int:
         for middle in range(count):
             assert reader.at(int((middle + 0.5) * stream.duration / count)) is not None
     return len(seeks)
+
+
+@pytest.mark.parametrize("cores", [1, 4])
+def test_decoders_side_by_side_find_the_same_frames(tmp_path: Path, monkeypatch, cores: int) -> None:
+    encode(tmp_path / "long.mp4", 600, gop=15)
+    monkeypatch.setattr("backend.media.pyav._cores", lambda: cores)
+    opened = []
+    lane = Lane.__init__
+    monkeypatch.setattr(Lane, "__init__", lambda *args: opened.append(args) or lane(*args))
+    frames = sample_frames(tmp_path / "long.mp4", 24)
+    assert _numbers(frames) == [12 + 25 * index for index in range(24)]
+    assert len(opened) == cores
 
 
 def test_times_in_any_order_are_exact_too(clip: Path) -> None:

@@ -15,10 +15,10 @@ class Mixture:
 
     weights: dict[str, float] = field(
         default_factory=lambda: {
-            "receipt": 0.36,
-            "formula": 0.18,
-            "scene": 0.18,
-            "drill": 0.16,
+            "receipt": 0.32,
+            "formula": 0.24,
+            "scene": 0.24,
+            "drill": 0.08,
             "clip": 0.06,
             "pair": 0.04,
             "text": 0.02,

@@ -145,7 +145,8 @@ class Learner(nn.Module):
             return self._see(inputs, torch.from_numpy(batch.patches).to(device).long())
         logits = self.model(**inputs, use_cache=False).logits
         labels = torch.from_numpy(batch.labels).to(device)[:, 1:]
-        token = functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels.flatten())
+        each = functional.cross_entropy(logits[:, :-1].transpose(1, 2).float(), labels, reduction="none")
+        token = fair_mean(each, (labels >= 0).float())
         total, parts = token, {"token": token.item()}
         if batch.patches is not None:
             patches = self._patch_loss(torch.from_numpy(batch.patches).to(device).long())
@@ -176,28 +177,30 @@ class Learner(nn.Module):
             if number >= SLOTS + 2:
                 # An index means something only where there is a role.
                 target = target.masked_fill(classes[..., number - 2] <= 0, -100)
-            loss = loss + self._mean(part, target, weight) / 3
+            each = functional.cross_entropy(part.movedim(-1, 1).float(), target, reduction="none")
+            loss = loss + fair_mean(each, weight[target.clamp(min=0)] * (target >= 0)) / 3
         return loss
-
-    @staticmethod
-    def _mean(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Cross-entropy, and zero where there is nothing to learn."""
-        if bool((target < 0).all()):
-            return torch.zeros((), device=target.device)
-        return functional.cross_entropy(logits.flatten(0, -2).float(), target.flatten(), weight)
 
     def _look_loss(self, sources: Tensor) -> Tensor:
         """Minus the log of what the guided heads give to the patch that the next token is read from."""
-        told = sources >= 0
         loss = torch.zeros((), device=sources.device)
-        if not bool(told.any()):
-            return loss
         for weights in self._looked:
             guided = weights[:, :GUIDED_HEADS, :-1]
             index = sources.clamp(min=0)[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1)
             given = guided.gather(3, index)[..., 0]
-            loss = loss - (given.float() + 1e-6).log().mean(1)[told].mean()
+            loss = loss - fair_mean((given.float() + 1e-6).log().mean(1), (sources >= 0).float())
         return loss / len(self._looked)
+
+
+def fair_mean(losses: Tensor, weights: Tensor) -> Tensor:
+    """A mean in which a chat counts by the root of how much there is to learn in it, not by all of it.
+
+    Otherwise a page of text drowns a scene of two shapes.
+    """
+    amounts = weights.flatten(1).sum(1)
+    roots = amounts.sqrt()
+    sums = (losses * weights).flatten(1).sum(1)
+    return (sums / roots.clamp(min=1e-3)).sum() / roots.sum().clamp(min=1e-3)
 
 
 def state(learner: Learner) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def encoder(tokenizer):
 
 @pytest.fixture(scope="module")
 def batches(encoder):
-    return draw_block(0, Plan(block=12, batch=4), encoder)
+    return draw_block(0, Plan(block=12, batch=4, seeing_blocks=0, easy_blocks=0), encoder)
 
 
 def messages(chat):
@@ -103,7 +103,7 @@ def test_a_token_points_at_the_patch_it_is_read_from(encoder, tokenizer):
 
 
 def test_batches_hold_every_chat_and_are_the_same_each_time(encoder, batches):
-    again = draw_block(0, Plan(block=12, batch=4), encoder)
+    again = draw_block(0, Plan(block=12, batch=4, seeing_blocks=0, easy_blocks=0), encoder)
     assert sum(batch.size for batch in batches) == 12
     assert [batch.ids.tolist() for batch in batches] == [batch.ids.tolist() for batch in again]
 

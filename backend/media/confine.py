@@ -16,6 +16,7 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
+_LANDLOCK_VERSION = 1
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _WRITE = 1 << 1 | 1 << 5 | 1 << 8  # write, remove and make plain files
 _EVERYTHING = (1 << 13) - 1  # what the first version of Landlock knows
@@ -35,12 +36,14 @@ def confine(memory_bytes: int) -> list[str]:
     """
     missing = [] if _limit_resources(memory_bytes) else ["limits on memory"]
     if not sys.platform.startswith("linux"):
-        return [*missing, "a closed network"]
+        return [*missing, "a closed network", "closed folders"]
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
         missing.append("a closed network")
+    if libc.syscall(_LANDLOCK_CREATE, None, 0, _LANDLOCK_VERSION) < 1:
+        missing.append("closed folders")
     return missing
 
 

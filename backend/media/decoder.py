@@ -44,7 +44,8 @@ class Decoder:
         self._limits = limits
         self._children: set[_Child] = set()
         self._spare: _Child | None = None
-        self._slots = asyncio.Semaphore(max(1, min(4, (os.cpu_count() or 2) // 2)))
+        # Apart, so that nobody's photo waits behind somebody's film.
+        self._slots = {"image": asyncio.Semaphore(4), "video": asyncio.Semaphore(2)}
         self._told = self._closed = False
         weakref.finalize(self, _end_all, self._children)
 
@@ -58,7 +59,7 @@ class Decoder:
             UnsupportedMedia, MediaTooLarge: as `read_image` and `sample_frames`, or the child died or took too long.
             StorageError: the disk is full.
         """
-        async with self._slots:
+        async with self._slots[job.kind]:
             child = self._take()
             talk = asyncio.ensure_future(asyncio.to_thread(self._talk, child, job, save))
             # Nobody may be left to ask for it after a cancel.

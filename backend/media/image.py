@@ -72,8 +72,9 @@ def _read(path: Path, shown: str, limits: MediaLimits, pixels: int | None) -> Im
             _draft(image, min(limits.image_pixels, 4 * pixels if pixels else limits.image_pixels))
         image.load()
         profile = image.info.get("icc_profile")
-        upright = _upright(image)
-    picture = _in_srgb(_on_white(upright), upright.mode, profile)
+        mode = image.mode
+        _turn_upright(image)
+        picture = _in_srgb(_on_white(image), mode, profile)
     return shrink(picture, pixels) if pixels else picture
 
 
@@ -107,12 +108,11 @@ def _draft(image: Image.Image, pixels: int) -> None:
     image.draft(None, (width // reduction, height // reduction))
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn_upright(image: Image.Image) -> None:
     try:
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     except Exception:
         log.info("EXIF cannot be read", exc_info=True)
-        return image.copy()
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -120,7 +120,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _eight_bits(image).convert("RGB")
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image.convert("RGB")  # a copy even of RGB: the file behind the image is about to be closed
     paper = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
 

@@ -212,6 +212,14 @@ def test_colours_come_out_as_they_were_tagged(tmp_path: Path, space: int, full: 
     assert np.abs(np.subtract(sample_frames(path)[0].image.getpixel((20, 20)), colour)).max() <= 4
 
 
+def test_untagged_high_definition_is_taken_for_bt709_as_players_do(tmp_path: Path) -> None:
+    path = encode(tmp_path / "hd.mp4", 1, size=(1280, 720), picture=_plain((200, 40, 60)), options={"qp": "4"})
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        told = frame.to_ndarray(format="rgb24", src_colorspace="itu709")[20, 20]
+    assert np.abs(np.subtract(sample_frames(path)[0].image.getpixel((20, 20)), told)).max() <= 2
+
+
 def test_high_dynamic_range_is_neither_grey_nor_burnt_out(tmp_path: Path) -> None:
     def tag(stream) -> None:
         stream.codec_context.color_trc, stream.codec_context.color_primaries = 16, 9

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -59,9 +59,8 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
         frame = ChatFrame(build_endpoint(talk, frames), examples)
         shown = [frame.chatbot, frame.textbox, frame.presets, current, side.listing, side.actions]
         _wire_answers(answers, frame, side, current, shown)
-        _wire_side(desk, side, current, shown)
+        _wire_side(desk, side, current, shown, page.load)
         _wire_endpoint(frame, side)
-        page.load(desk.resume, [current], shown, **_QUICK)
         page.unload(answers.forget)
     page.queue(default_concurrency_limit=None, api_open=False)
     return page
@@ -80,7 +79,10 @@ def _wire_answers(
         frame.chatbot.example_select(answers.example, [current, *settings], shown, **_QUICK)
 
 
-def _wire_side(desk: Desk, side: Sidebar, current: gr.BrowserState, shown: Sequence[Component | Row]) -> None:
+def _wire_side(
+    desk: Desk, side: Sidebar, current: gr.BrowserState, shown: Sequence[Component | Row], load: Callable[..., Any]
+) -> None:
+    load(desk.resume, [current], shown, **_QUICK)
     side.new.click(desk.begin, None, shown, **_QUICK)
     side.listing.select(desk.open, None, shown, **_QUICK)
     side.rename.click(desk.title, [current], [side.naming, side.title], **_QUICK)
@@ -88,7 +90,7 @@ def _wire_side(desk: Desk, side: Sidebar, current: gr.BrowserState, shown: Seque
     side.delete.click(lambda: gr.Row(visible=True), None, [side.asking], **_QUICK)
     side.keep.click(lambda: gr.Row(visible=False), None, [side.asking], **_QUICK)
     side.confirm.click(desk.delete, [current], [*shown, side.asking], **_QUICK)
-    side.timer.tick(desk.model, None, [side.model, side.timer, *side.controls.numbers], **_QUICK)
+    gr.on([load, side.timer.tick], desk.model, None, [side.model, side.timer, *side.controls.numbers], **_QUICK)
 
 
 def _wire_endpoint(frame: ChatFrame, side: Sidebar) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.chat import Chat
@@ -90,10 +91,9 @@ class Talk:
                 owner=owner,
             )
         except GlimpseError as error:
-            asked = render.sent(posted.text, posted.files, task)
-            yield View(conversation, [asked, render.failed(str(error))], posted, error=str(error))
+            yield View(conversation, render.refused(*_sent(posted), task, str(error)), posted, error=str(error))
             return
-        run = _Run(here, owner, before, render.sent(posted.text, posted.files, task), task, posted)
+        run = _Run(here, owner, before, render.sent(*_sent(posted), task), task, posted)
         async with aclosing(self._follow(run, events)) as views:
             async for view in views:
                 yield view
@@ -117,9 +117,11 @@ class Talk:
         turns = self._turns(conversation, owner)
         old = turns[number - 1] if 1 <= number <= len(turns) else None
         if old is None or old.user.text.strip() != before.strip():
-            refused = "This message is not what is kept here any more; look at the conversation and edit it again."
+            why = "This message is not what is kept here any more; look at the conversation and edit it again."
             shown = self.open(conversation, owner)
-            yield replace(shown, bubbles=[*shown.bubbles, render.failed(refused)], composer=Posted(text))
+            yield replace(
+                shown, bubbles=[*shown.bubbles, *render.refused(text, (), "chat", why)], composer=Posted(text)
+            )
             return
         events = self._chat.edit(
             conversation, number, text, sampling=controls.sampling, system=controls.system, owner=owner
@@ -188,7 +190,7 @@ class Talk:
         if not error or (turns and turns[-1].error == error):
             return View(run.conversation, bubbles, reply=reply, error=error)
         if run.posted is not None:
-            bubbles += run.asked, render.failed(error)
+            bubbles += render.refused(*_sent(run.posted), run.task, error)
             return View(self._unless_empty(run), bubbles, run.posted, error=error)
         if bubbles:
             bubbles[-1] = {**bubbles[-1], "content": [*bubbles[-1]["content"], render.failure(error)]}
@@ -209,3 +211,7 @@ class Talk:
             return self._history.turns(conversation, owner) if conversation else []
         except GlimpseError:
             return []
+
+
+def _sent(posted: Posted) -> tuple[str, tuple[Path, ...]]:
+    return posted.text, posted.files

@@ -10,7 +10,10 @@ from backend.history import History
 from ui import render
 from ui.chat import View
 from ui.controls import hints
+from ui.sidebar import FOLLOW
 from ui.wiring import Answers, Updates, owner, readable
+
+LOOK = 20.0  # seconds between two looks at a model that is loaded
 
 
 class Desk:
@@ -55,9 +58,9 @@ class Desk:
             return gr.Row(visible=True), self._history.summary(current, owner(request)).title
 
     def model(self) -> list[Any]:
-        """The model's line, the timer that has it drawn again while it loads, and the settings' placeholders."""
+        """The model's line, the timer that has it drawn again, and the settings' placeholders."""
         status = self._engine.status
-        timer = gr.Timer(active=status.state == "loading")
+        timer = gr.Timer(FOLLOW if status.state == "loading" else LOOK)
         return [render.model_line(status), timer, *hints(self._frames, status.model)]
 
     async def _show(self, request: gr.Request, view: View) -> Updates:

@@ -19,7 +19,7 @@ _TOKENS = re.compile(
 _TAG = re.compile(r"<(?=[A-Za-z/!?])(?!(?:br|/?su[bp])\s*/?>)")
 _IMAGE = re.compile(r"!(?=\[)")
 _DIAGRAM = re.compile(r"\s*mermaid", re.IGNORECASE)
-_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+_PUNCTUATION = re.compile(r"[&<>\"'\\`*_{}\[\]()#+!|~$]")
 
 
 def neutralise(text: str) -> str:
@@ -34,8 +34,8 @@ def neutralise(text: str) -> str:
 
 def literal(text: str) -> str:
     """Text shown as it is written: no Markdown, no HTML."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    return _PUNCTUATION.sub(r"\\\1", escaped)
+    # Entities, since a backslash before a bracket would open a formula.
+    return _PUNCTUATION.sub(lambda match: f"&#{ord(match.group())};", text)
 
 
 def _prose(text: str) -> str:

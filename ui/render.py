@@ -90,6 +90,13 @@ def sent(text: str, files: Sequence[Path], task: str) -> Bubble:
     return {"role": "user", "content": [*map(_upload_row, files), *_words(task, text)]}
 
 
+def refused(text: str, files: Sequence[Path], task: str, sentence: str) -> list[Bubble]:
+    """A message that was not taken, its files by name only, and why; it is in the composer again."""
+    names = [_row("preset", path.name) for path in files]
+    asked = {"role": "user", "content": [*names, *_words(task, text)] or [_row("note", "an empty message")]}
+    return [asked, {"role": "assistant", "content": [_row("failure refused", sentence)]}]
+
+
 def answered(turn: Turn) -> Bubble:
     """The answer of a turn, with how it ended and what it cost."""
     rows = [answer(turn.task, turn.reply)] if turn.reply.strip() else []
@@ -113,11 +120,6 @@ def later(pending: Pending, batch: Sequence[StreamEvent], text: str, waited: flo
     """What is pending after more events: the latest note, the text so far, the seconds since the start."""
     notes = [event for event in batch if isinstance(event, Queued | Progress)]
     return Pending(notes[-1] if notes else pending.note, text, waited)
-
-
-def failed(sentence: str) -> Bubble:
-    """The answer to a message that was refused and is in the composer again."""
-    return {"role": "assistant", "content": [_row("failure refused", sentence)]}
 
 
 def answer(task: str, text: str) -> str:

@@ -10,6 +10,7 @@ from backend.types import EngineStatus
 from ui import render
 from ui.controls import ControlPanel, build_controls
 
+FOLLOW = 1.0  # seconds between two looks at a model that is being loaded
 UNTITLED = "New chat"
 
 
@@ -58,7 +59,7 @@ def build_sidebar(frames: int, status: EngineStatus) -> Sidebar:
         with gr.Accordion("Settings", open=False, elem_id="settings"):
             controls = build_controls(frames, status.model)
         model = gr.Markdown(render.model_line(status), elem_id="model")
-    timer = gr.Timer(1.0, active=status.state == "loading")
+    timer = gr.Timer(FOLLOW)
     return Sidebar(new, listing, actions, rename, delete, naming, title, asking, confirm, keep, controls, model, timer)
 
 

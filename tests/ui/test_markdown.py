@@ -1,6 +1,8 @@
 """Strangers' text is shown without markup of its own: pytest tests/ui/test_markdown.py"""
 
+import html
 import re
+import string
 
 import pytest
 from hypothesis import given
@@ -60,4 +62,5 @@ def test_nothing_but_joiners_is_added_to_plain_prose(text: str) -> None:
 
 
 def test_literal_text_is_neither_markdown_nor_html() -> None:
-    assert literal('a_b*c* <i> & "q"') == r"a\_b\*c\* &lt;i&gt; &amp; &quot;q&quot;"
+    assert literal("a_b <i> & (c)") == "a&#95;b &#60;i&#62; &#38; &#40;c&#41;"
+    assert html.unescape(literal(string.printable)) == string.printable

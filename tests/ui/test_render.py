@@ -133,7 +133,7 @@ def test_the_persons_markup_is_shown_as_typed() -> None:
             turn("q", reply="a", finish_reason="length", usage=Usage(1, 1)),
             ["a", '<span class="figures">cut at the token limit · 1 token · first token 0.00 s</span>'],
         ),
-        (turn("q", error="No_memory."), [r'<span class="failure">No\_memory.</span>']),
+        (turn("q", error="No_memory."), ['<span class="failure">No&#95;memory.</span>']),
         (turn("q", reply="a", error="Broke."), ["a", '<span class="failure">Broke.</span>']),
         (turn("q", reply="a"), ["a", '<span class="progress">being written</span>']),
         (turn("q", finish_reason="stop"), ['<span class="figures">no answer</span>']),

@@ -1,0 +1,91 @@
+"""The page as it is served: pytest tests/ui/test_launch.py"""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+
+from backend.errors import SettingsError
+from tests.ui.house import House, picture
+from ui.doors import POLICY
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A page for two people, with a small limit on uploads."""
+    house = House(tmp_path_factory.mktemp("locked"), auth=(("ada", "lovelace"), ("bob", "dylan")), max_upload_mb=1)
+    house.open()
+    yield house
+    house.close()
+
+
+def test_the_page_asks_nobody_and_offers_nothing_but_itself(house: House) -> None:
+    with httpx.Client(base_url=house.url) as http:
+        assert http.get("/").headers["Content-Security-Policy"] == POLICY
+        config = http.get("/config").json()
+        assert (config["title"], config["footer_links"], config["analytics_enabled"]) == ("Glimpse", [], False)
+        assert http.get("/monitoring").status_code == 404
+        assert http.get("/gradio_api/file=http://example.com/").status_code == 404
+
+
+def test_the_queue_cannot_be_passed_by(house: House) -> None:
+    with httpx.Client(base_url=house.url) as http:
+        queued = [dep["id"] for dep in http.get("/config").json()["dependencies"] if dep["queue"] is not False]
+        assert len(queued) > 10
+        for fn_index in queued:
+            answer = http.post("/gradio_api/run/predict", json={"data": [], "fn_index": fn_index, "session_hash": "x"})
+            assert answer.status_code == 404
+
+
+def test_media_are_served_and_nothing_else_is(house: House, tmp_path: Path) -> None:
+    file = picture(tmp_path / "a.png")
+    client = Client(house.url, verbose=False)
+    client.predict({"text": "Look", "files": [handle_file(str(file))]}, api_name="/chat")
+    client.close()
+    (part,) = house.history.turns(house.only())[0].media
+    with httpx.Client(base_url=house.url) as http:
+        answer = http.get(f"/gradio_api/file={house.store.preview(part)}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        for path in (house.settings.data_dir / "history.db", Path("/etc/passwd"), Path(__file__), file):
+            assert http.get(f"/gradio_api/file={path}").status_code == 403
+
+
+def test_nothing_is_seen_without_a_login(locked: House) -> None:
+    with httpx.Client(base_url=locked.url) as http:
+        assert "conversations" not in http.get("/").text
+        for path in ("/config", "/gradio_api/info", f"/gradio_api/file={locked.store.root}/x"):
+            assert http.get(path).status_code == 401
+        for path in ("/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/upload"):
+            assert http.post(path, json={"data": []}).status_code == 401
+        assert http.post("/login", data={"username": "ada", "password": "wrong"}).status_code == 400
+
+
+def test_two_people_have_their_own_conversations(locked: House) -> None:
+    locked.rest()
+    for name, password in locked.settings.auth:
+        client = Client(locked.url, auth=(name, password), verbose=False)
+        client.predict({"text": f"I am {name}", "files": []}, api_name="/chat")
+        client.close()
+    titles = {name: [each.title for each in locked.history.conversations(name)] for name in ("ada", "bob", "")}
+    assert titles == {"ada": ["I am ada"], "bob": ["I am bob"], "": []}
+
+
+def test_an_upload_over_the_limit_is_refused(locked: House) -> None:
+    with httpx.Client(base_url=locked.url) as http:
+        http.post("/login", data={"username": "ada", "password": "lovelace"})
+        sizes = {size: http.post("/gradio_api/upload", files={"files": ("a.png", bytes(size))}) for size in (9, 2**21)}
+        assert [answer.status_code for answer in sizes.values()] == [200, 413]
+        assert http.post("/gradio_api/upload", files={"files": ("a.png", bytes(11 * 2**20))}).status_code == 413
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        house = House(tmp_path)
+        object.__setattr__(house.settings, "port", taken.getsockname()[1])
+        with pytest.raises(SettingsError, match="choose another with --port"):
+            house.open()
+        house.close()

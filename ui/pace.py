@@ -32,8 +32,10 @@ async def paced(
                     break
                 if now() < due:
                     continue
+            began = now()
             yield batch
-            batch, due = [], now() + interval
+            # Showing a long conversation takes its time; at most a third of all time goes into it.
+            batch, due = [], began + max(interval, 3 * (now() - began))
         if batch:
             yield batch
         if event is not None:

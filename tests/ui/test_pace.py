@@ -34,6 +34,17 @@ async def test_what_comes_between_two_batches_comes_at_once() -> None:
         assert [len(batch) async for batch in batches] == [1, 999]
 
 
+async def test_a_page_that_is_slow_to_show_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock)
+    sizes = []
+    async with aclosing(paced(stream(*[TextDelta("x")] * 1000), interval=0.03)) as batches:
+        async for batch in batches:
+            sizes.append(len(batch))
+            clock += 1.0
+    assert sizes == [1, 999]
+
+
 async def test_a_silence_is_filled_with_empty_batches() -> None:
     gate = asyncio.Event()
     async with aclosing(paced(stream(gate, END), heartbeat=0.001)) as batches:

@@ -24,7 +24,7 @@ TRAINING = (
     "LiberationSerif-Regular",
 )
 HELD_OUT = ("NotoSans-Regular", "NotoSerif-Regular", "DejaVuSansMono-Bold")
-MATHS = ("DejaVuSerif", "DejaVuSans", "DejaVuSerif-Italic")
+MATHS = ("DejaVuSerif", "DejaVuSerif-Italic")
 MATHS_HELD_OUT = ("DejaVuSans-Oblique",)
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont

@@ -17,7 +17,7 @@ class Range:
 
     formulas: formulas.Range = field(default_factory=formulas.Range)
     fonts: tuple[str, ...] = fonts.MATHS
-    max_symbols: int = 22
+    max_symbols: int = 16
     sides: tuple[int, ...] = (224, 280, 336)
 
 

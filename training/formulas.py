@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from training.labels import GREEK
-
-LETTERS = tuple("abcdfhkmnpqrtuvwxyzABCEFGLMNPRSTV")
+LETTERS = tuple("abcdkmnpqrtuvxyzABCFLNPRS")
 INDICES = tuple("ijkn")
 RELATIONS = ("=", "=", "=", "<", ">", "\\leq", "\\geq", "\\neq")
 SIGNS = ("+", "+", "-", "-", "\\cdot", "\\pm")
@@ -67,8 +65,8 @@ Node = Symbol | Group | Fraction | Root | Script | Big
 class Range:
     """How wide the domain is."""
 
-    max_terms: int = 3
-    greek: tuple[str, ...] = tuple(GREEK)
+    max_terms: int = 2
+    greek: tuple[str, ...] = ("\\alpha", "\\beta", "\\gamma", "\\theta", "\\lambda", "\\pi", "\\sigma", "\\omega")
 
 
 def make(rng: random.Random, domain: Range) -> Node:
@@ -96,7 +94,7 @@ def _side(rng: random.Random, domain: Range, terms: int) -> Node:
 
 def letter(rng: random.Random, domain: Range) -> Symbol:
     """A Latin or Greek letter."""
-    return Symbol(rng.choice(domain.greek) if rng.random() < 0.3 else rng.choice(LETTERS))
+    return Symbol(rng.choice(domain.greek) if rng.random() < 0.25 else rng.choice(LETTERS))
 
 
 def _number(rng: random.Random) -> Node:

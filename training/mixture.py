@@ -46,7 +46,7 @@ EASY = Mixture(
     wear=paper.CLEAN,
 )
 
-SEEING = replace(TRAINING, weights={"drill": 0.55, "receipt": 0.2, "formula": 0.19, "scene": 0.06}, silent=True)
+SEEING = replace(TRAINING, weights={"drill": 0.1, "receipt": 0.13, "formula": 0.35, "scene": 0.42}, silent=True)
 """Images alone: only what stands in each patch is learnt."""
 
 HELD_OUT = replace(

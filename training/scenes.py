@@ -70,7 +70,7 @@ class Scene:
 class Range:
     """How wide the domain is."""
 
-    max_shapes: int = 4
+    max_shapes: int = 3
     tint: int = 18
     sides: tuple[int, ...] = (224, 224, 280, 336)
 

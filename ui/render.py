@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backend.catalog import FLAGSHIP, POCKET, find
+from backend.catalog import POCKET, find
 from backend.errors import StorageError
 from backend.history import Turn
 from backend.tasks.registry import tasks
@@ -38,8 +38,7 @@ SHOWN = PLAYABLE | {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", "
 ABOUT_POCKET = (
     "A very small model that comes with Glimpse. It describes drawn scenes and short clips and reads printed receipts "
     "and formulas. It knows nothing of the world, is no general assistant, and errs.\n\n"
-    f"For photos and talk start a larger one with `--model`, as `--model {FLAGSHIP.id}`. "
-    "`app.py models` lists those we know and what fits this machine."
+    "For photos and talk start Glimpse with a larger one, `--model ID`; `app.py models` lists what fits this machine."
 )
 
 _MANY = 1000  # more steps than this are bytes, and shown in per cent
@@ -154,7 +153,7 @@ def figures(reason: FinishReason | None, usage: Usage | None, model: str | None)
         facts += [f"first token {usage.time_to_first_token:.2f} s"]
         facts += [_count(usage.images, "image")] * (usage.images > 0)
         facts += [_count(usage.frames, "frame")] * (usage.frames > 0)
-        facts += [f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} reused"] * (usage.reused_tokens > 0)
+        facts += [f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} tokens reused"] * (usage.reused_tokens > 0)
     return " · ".join([*facts, *([_name(model)] if model and facts else [])])
 
 

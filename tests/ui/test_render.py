@@ -121,7 +121,7 @@ def test_the_persons_markup_is_shown_as_typed() -> None:
             [
                 "a",
                 '<span class="figures">128 tokens · 31.8 tokens/s · first token 0.50 s · 1 image · 64 frames · '
-                "1,200 of 1,300 reused · Model-1B</span>",
+                "1,200 of 1,300 tokens reused · Model-1B</span>",
             ],
         ),
         (

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 from gradio.components import Component
@@ -22,13 +23,13 @@ from ui.examples import FOLDER, find_examples
 from ui.frame import ChatFrame
 from ui.sidebar import Sidebar, build_sidebar
 from ui.theme import ICON, SCRIPT, STYLE, build_theme
+from ui.uploads import KEPT, open_uploads
 from ui.wiring import Answers
 
 if TYPE_CHECKING:
     from backend.media.store import MediaStore
 
 FILES_AT_ONCE = 10
-KEPT_UPLOADS = 24 * 3600  # seconds
 
 _ENVIRONMENT = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -46,13 +47,13 @@ _QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine, settings: Settings) -> gr.Blocks:
     """The page of one engine, one history and one media store; nothing is opened yet."""
-    os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(settings.data_dir / "uploads")}
+    os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(open_uploads(settings.data_dir / "uploads"))}
     gr.set_static_paths([store.root, FOLDER])
     frames, examples = settings.video_frames, find_examples()
     talk = Talk(chat, history, store)
     answers = Answers(talk, history, frames, examples)
     desk = Desk(answers, chat, history, engine, frames)
-    page = gr.Blocks(title="Glimpse", fill_height=True, analytics_enabled=False, delete_cache=(3600, KEPT_UPLOADS))
+    page = gr.Blocks(title="Glimpse", fill_height=True, analytics_enabled=False, delete_cache=(3600, KEPT))
     with page:
         current = gr.BrowserState("", storage_key="glimpse", secret=_BROWSER_KEY)
         side = build_sidebar(frames, engine.status)
@@ -111,11 +112,13 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     Raises:
         SettingsError: the port is taken, or the host is none of this machine's.
     """
+    names: list[str] = []
     doors = build_middleware(
         settings.max_upload_bytes * FILES_AT_ONCE,
         host=settings.host,
         share=settings.share,
         login=bool(settings.auth),
+        names=names,
     )
     try:
         _, local, public = page.launch(
@@ -142,6 +145,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
         raise SettingsError(
             f"Port {settings.port} of {settings.host} cannot be opened; choose another with --port."
         ) from error
+    names += [urlsplit(public).netloc] if public else []
     return local, public
 
 

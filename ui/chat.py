@@ -3,6 +3,7 @@
 What is shown comes from the history, like what the model reads. Knows no component; `blocks.py` wires these to them.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -148,8 +149,8 @@ class Talk:
         """Stop what is being written; the answer is kept as far as it came."""
         try:
             await self._chat.stop(conversation, owner)
-        except InputError:
-            log.info("nothing to stop: the conversation is gone")
+        except GlimpseError as error:
+            log.info("nothing to stop: %s", error)
 
     async def _follow(self, run: _Run, events: AsyncGenerator[StreamEvent]) -> AsyncGenerator[View]:
         """What the page shows from the question to the end of its answer, whichever end it is."""
@@ -163,6 +164,9 @@ class Talk:
         except Exception:
             log.exception("the page failed while an answer was written")
             error = UNEXPECTED
+        except (GeneratorExit, asyncio.CancelledError):  # the reader is gone
+            self._unless_empty(run)
+            raise
         yield self._ended(run, error)
 
     async def _answering(self, run: _Run, events: AsyncGenerator[StreamEvent]) -> AsyncGenerator[View]:

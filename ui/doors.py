@@ -7,7 +7,7 @@ import ipaddress
 import re
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -51,8 +51,13 @@ _WRONG_HOST = "Open this page under http://127.0.0.1, or start Glimpse with --ho
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def build_middleware(max_upload: int, *, host: str, share: bool, login: bool) -> list[Middleware]:
-    """The doors of a page bound to `host`; `max_upload` in bytes for all files of one upload."""
+def build_middleware(
+    max_upload: int, *, host: str, share: bool, login: bool, names: Sequence[str] = ()
+) -> list[Middleware]:
+    """The doors of a page bound to `host`; `max_upload` in bytes for all files of one upload.
+
+    `names` are host names under which the page is known besides the one a request carries; it may grow later on.
+    """
     policy = POLICY
     if share:
         for source in ("script-src", "style-src", "font-src", "connect-src"):
@@ -61,7 +66,7 @@ def build_middleware(max_upload: int, *, host: str, share: bool, login: bool) ->
     return [
         Middleware(SafeHeaders, policy=policy),
         Middleware(OpenRoutes),
-        Middleware(SameOrigin, hosts=_LOOPBACK if local else None),
+        Middleware(SameOrigin, hosts=_LOOPBACK if local else None, names=names),
         Middleware(LimitedBodies, max_upload=max_upload),
         Middleware(LimitedLogins),
     ]
@@ -105,8 +110,9 @@ class SameOrigin:
     The latter is how a site whose name suddenly points at this machine would read a page that has no login.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None = None) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None = None, names: Sequence[str] = ()) -> None:
         self._app = app
+        self._names = names
         self._hosts = None if hosts is None else frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +122,7 @@ class SameOrigin:
             if self._hosts is not None and not _known(headers.get("host", ""), self._hosts):
                 await PlainTextResponse(_WRONG_HOST, 403)(scope, receive, send)
                 return
-            if scope["method"] not in ("GET", "HEAD") and not _same(headers):
+            if scope["method"] not in ("GET", "HEAD") and not _same(headers, self._names):
                 await PlainTextResponse("This request comes from another site.", 403)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -193,10 +199,10 @@ def _known(host: str, hosts: frozenset[str]) -> bool:
         return name in hosts or name.endswith(".localhost")
 
 
-def _same(headers: Headers) -> bool:
+def _same(headers: Headers, names: Sequence[str]) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return True
-    here = (headers.get("host", ""), *headers.get("x-forwarded-host", "").split(","))
+    here = (*names, headers.get("host", ""), *headers.get("x-forwarded-host", "").split(","))
     name = urlsplit(origin).netloc
     return bool(name) and name in [each.strip() for each in here]

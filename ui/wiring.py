@@ -4,8 +4,9 @@ Knows the components and no conversation. A tab shows one thing at a time: whoev
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ from ui.convert import Posted, read_message, turn_number
 from ui.examples import Example
 from ui.fields import Controls, read_controls
 from ui.sidebar import choices
+
+log = logging.getLogger(__name__)
 
 Updates = tuple[Any, ...]
 
@@ -103,8 +106,9 @@ class Answers:
             return
         tab.taken = True
         await self._talk.stop(tab.conversation, owner(request))
-        async with asyncio.timeout(TAKEOVER):
-            await tab.over.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKEOVER):
+                await tab.over.wait()
 
     def forget(self, request: gr.Request) -> None:
         """A closed tab."""
@@ -117,8 +121,11 @@ class Answers:
 
     def listing(self, name: str, current: str) -> Updates:
         """The list of an owner's conversations with the current one marked, and whether it can be acted on."""
-        with readable():
+        try:
             lines = choices(self._history.conversations(name))
+        except GlimpseError:
+            log.exception("the conversations cannot be listed")
+            return gr.skip(), gr.skip()
         known = any(value == current for _, value in lines)
         return gr.Radio(choices=lines, value=current if known else None), gr.Row(visible=known)
 

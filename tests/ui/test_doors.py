@@ -1,6 +1,6 @@
 """What may come in and what must go out: pytest tests/ui/test_doors.py"""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import pytest
@@ -22,10 +22,12 @@ async def answer(request: Request) -> Response:
     return PlainTextResponse(f"{len(body)}")
 
 
-def client(*, host: str = "127.0.0.1", share: bool = False, login: bool = False) -> httpx.AsyncClient:
+def client(
+    *, host: str = "127.0.0.1", share: bool = False, login: bool = False, names: Sequence[str] = ()
+) -> httpx.AsyncClient:
     app = Starlette(
         routes=[Route("/{path:path}", answer, methods=["GET", "POST"])],
-        middleware=build_middleware(1000, host=host, share=share, login=login),
+        middleware=build_middleware(1000, host=host, share=share, login=login, names=names),
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:7860")
 
@@ -118,6 +120,15 @@ async def test_another_sites_page_can_send_nothing(origin: str | None, status: i
     async with client() as http:
         headers = {"Origin": origin} if origin else {}
         assert (await http.post("/gradio_api/queue/join", headers=headers)).status_code == status
+
+
+async def test_a_page_behind_a_public_link_knows_its_name() -> None:
+    names: list[str] = []
+    async with client(share=True, login=True, names=names) as http:
+        headers = {"Origin": "https://abc.example"}
+        assert (await http.post("/gradio_api/queue/join", headers=headers)).status_code == 403
+        names.append("abc.example")
+        assert (await http.post("/gradio_api/queue/join", headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize(

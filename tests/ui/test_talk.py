@@ -152,6 +152,15 @@ async def test_closing_the_stream_stops_the_answer_and_keeps_it(closed: House, t
     assert closed.kept() == [("Hi", "Half", "cancelled")]
 
 
+async def test_closing_the_stream_before_the_files_are_read_leaves_no_trace(
+    closed: House, talk: Talk, tmp_path: Path
+) -> None:
+    stream = talk.submit("", Posted("Hi", (picture(tmp_path / "a.png"),)), "chat", CONTROLS, "")
+    assert (await anext(stream)).running
+    await stream.aclose()
+    assert closed.history.conversations() == []
+
+
 async def test_stop_ends_the_stream_with_what_was_said(closed: House, talk: Talk) -> None:
     gate = Gate()
     closed.engine.script = ["Half", gate]

@@ -15,6 +15,9 @@ DROP = """([content, name, type]) => {
     transfer.items.add(new File([bytes], name, { type }));
     return transfer;
 }"""
+PASTE = """(field, clipboardData) => {
+    field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+}"""
 
 
 class Screen:
@@ -76,6 +79,14 @@ class Screen:
             for event in ("dragenter", "dragover", "drop"):
                 self.page.dispatch_event("#composer .full-container", event, {"dataTransfer": transfer})
         expect(self.attached).to_have_count(before + len(files))
+
+    def paste(self, file: Path) -> None:
+        """As a person pastes a screenshot."""
+        before = self.attached.count()
+        content = base64.b64encode(file.read_bytes()).decode()
+        transfer = self.page.evaluate_handle(DROP, [content, file.name, mimetypes.guess_type(file.name)[0]])
+        self.words.evaluate(PASTE, transfer)
+        expect(self.attached).to_have_count(before + 1)
 
     def choose(self, preset: str) -> None:
         label = self.page.locator("#presets label", has=self.page.get_by_text(preset, exact=True))

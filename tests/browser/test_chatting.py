@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from backend.engine.scripted import Gate, Signal, Step
 from backend.errors import OutOfMemory
@@ -73,6 +74,40 @@ def test_a_reload_brings_the_conversation_back_and_it_goes_on(house: House, scre
     texts = [message.text for message in house.engine.requests[-1].messages]
     assert texts == ["What is this?", "A circle.", "Which colour?"]
     assert house.engine.requests[-1].messages[0].media != ()
+
+
+def test_a_pasted_picture_and_chosen_files_go_out_together(house: House, screen: Screen, tmp_path: Path) -> None:
+    screen.paste(picture(tmp_path / "pasted.png"))
+    chosen = [picture(tmp_path / f"chosen.{kind}", "navy") for kind in ("jpg", "webp", "gif", "bmp")]
+    screen.page.locator("#composer input[type=file]").set_input_files(chosen)
+    expect(screen.attached).to_have_count(5)
+    screen.send("What are these?")
+    screen.finished()
+    assert len(house.engine.requests[-1].messages[0].media) == 5
+    for index in range(5):
+        expect(screen.pictures.nth(index)).to_have_js_property("naturalWidth", 160)
+
+
+def test_a_restart_brings_the_conversation_back(chromium: Browser, tmp_path: Path) -> None:
+    first = House(tmp_path)
+    first.open()
+    context = chromium.new_context()
+    screen = Screen(context.new_page(), first.url)
+    screen.send("Before")
+    screen.finished()
+    first.close()
+    again = House(tmp_path, port=urlsplit(first.url).port)
+    again.open()
+    screen.open(again.url)
+    expect(screen.questions).to_have_text(["Before"])
+    screen.send("After")
+    screen.finished(2)
+    assert [message.text for message in again.engine.requests[-1].messages if message.role == "user"] == [
+        "Before",
+        "After",
+    ]
+    context.close()
+    again.close()
 
 
 def test_enter_while_an_answer_is_written_keeps_the_words(house: House, screen: Screen) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from backend.engine.scripted import Gate
 from backend.tasks.registry import tasks
-from backend.types import GenerationRequest, SamplingParams
+from backend.types import EngineStatus, GenerationRequest, SamplingParams
 from tests.browser.screen import Screen
 from tests.ui.house import House, picture
 from ui.examples import find_examples
@@ -177,6 +177,19 @@ def test_settings_are_the_models_own_until_they_are_set(house: House, screen: Sc
     screen.finished(2)
     assert house.engine.requests[-1].sampling.temperature is None
     assert house.engine.requests[-1].messages[0].role == "user"
+
+
+def test_the_models_line_follows_its_loading(house: House, context: BrowserContext) -> None:
+    ready = house.engine.status
+    house.engine.status = EngineStatus("loading", "loading the weights", 4, 10)
+    page = context.new_page()
+    page.goto(house.url)
+    expect(page.locator("#model")).to_have_text("loading the weights 40 %")
+    house.engine.status = EngineStatus("failed", "There is no such model; see --model.")
+    expect(page.locator("#model .failure")).to_have_text("There is no such model; see --model.")
+    house.engine.status = ready
+    page.reload()
+    expect(page.locator("#model .ready")).to_have_text("Scripted (no model)")
 
 
 @PHONE

@@ -20,7 +20,7 @@ class House:
     """A page with everything under it; `url` once it is open."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        self.settings = Settings(port=0, data_dir=folder, **settings)
+        self.settings = Settings(**{"port": 0, "data_dir": folder, **settings})
         self.engine = ScriptedEngine()
         self.history = History(folder / "history.db")
         self.store = MediaStore(folder / "media", MediaLimits(file_bytes=self.settings.max_upload_bytes))

@@ -84,8 +84,7 @@ def test_an_upload_over_the_limit_is_refused(locked: House) -> None:
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        house = House(tmp_path)
-        object.__setattr__(house.settings, "port", taken.getsockname()[1])
+        house = House(tmp_path, port=taken.getsockname()[1])
         with pytest.raises(SettingsError, match="choose another with --port"):
             house.open()
         house.close()

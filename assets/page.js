@@ -1,5 +1,6 @@
-// What Gradio's page lacks: on a small screen the side bar opens on demand only, and the address names the
-// conversation that is open, so that every tab comes back to its own.
+// What Gradio's page lacks: on a small screen the side bar opens on demand only; the address names the conversation
+// that is open, so that every tab comes back to its own; Escape stops an answer; and what is copied is free of the
+// invisible joiners that keep strangers' markup from being obeyed (ui/markdown.py).
 (() => {
   const bar = () => document.querySelector("#sidebar");
   const small = () => window.matchMedia("(max-width: 768px)").matches;
@@ -26,6 +27,22 @@
     name();
     new MutationObserver(name).observe(list, { attributes: true, childList: true, subtree: true });
   }).observe(document.documentElement, { childList: true, subtree: true });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") document.querySelector("#composer .stop-button")?.click();
+  });
+
+  const bare = (text) => text.replaceAll("\u2060", "");
+  if (navigator.clipboard) {
+    const write = navigator.clipboard.writeText.bind(navigator.clipboard);
+    navigator.clipboard.writeText = (text) => write(bare(text));
+  }
+  document.addEventListener("copy", (event) => {
+    const text = String(window.getSelection());
+    if (text === bare(text)) return;
+    event.clipboardData.setData("text/plain", bare(text));
+    event.preventDefault();
+  });
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("#new-chat, #conversations label")) setTimeout(close);

@@ -56,7 +56,7 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
     page = gr.Blocks(title="Glimpse", fill_height=True, analytics_enabled=False, delete_cache=(3600, KEPT))
     with page:
         current = gr.BrowserState("", storage_key="glimpse", secret=_BROWSER_KEY)
-        side = build_sidebar(frames, engine.status)
+        side = build_sidebar(frames, engine.status, login=bool(settings.auth))
         frame = ChatFrame(build_endpoint(talk, frames), examples)
         shown = [frame.chatbot, frame.textbox, frame.presets, current, side.listing, side.actions]
         _wire_answers(answers, frame, side, current, shown)

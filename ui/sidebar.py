@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import gradio as gr
 
@@ -11,6 +12,7 @@ from ui import render
 from ui.controls import ControlPanel, build_controls
 
 FOLLOW = 1.0  # seconds between two looks at a model that is being loaded
+LISTED = 500  # conversations; a longer list makes browsers slow
 UNTITLED = "New chat"
 
 
@@ -33,8 +35,8 @@ class Sidebar:
     timer: gr.Timer
 
 
-def build_sidebar(frames: int, status: EngineStatus) -> Sidebar:
-    """The side bar, open on a desktop."""
+def build_sidebar(frames: int, status: EngineStatus, *, login: bool) -> Sidebar:
+    """The side bar, open on a desktop; with a way to log out where there is a login."""
     with gr.Sidebar(width=292, elem_id="sidebar"):
         gr.Markdown('<span class="brand">Glimpse</span>', elem_id="brand")
         new = gr.Button("New chat", elem_id="new-chat", variant="secondary", size="md")
@@ -59,10 +61,14 @@ def build_sidebar(frames: int, status: EngineStatus) -> Sidebar:
         with gr.Accordion("Settings", open=False, elem_id="settings"):
             controls = build_controls(frames, status.model)
         model = gr.Markdown(render.model_line(status), elem_id="model")
+        if login:
+            # Of this browser alone; Gradio's other way ends the logins of all browsers of the same person.
+            link = "logout?all_session=false"
+            gr.Button("Log out", link=link, link_target="_self", size="sm", variant="secondary", elem_id="logout")
     timer = gr.Timer(FOLLOW)
     return Sidebar(new, listing, actions, rename, delete, naming, title, asking, confirm, keep, controls, model, timer)
 
 
 def choices(summaries: Iterable[Summary]) -> list[tuple[str, str]]:
     """The lines of the list: titles, and ids as their values. Conversations without a message are not listed."""
-    return [(summary.title or UNTITLED, summary.id) for summary in summaries if summary.turns]
+    return [(summary.title or UNTITLED, summary.id) for summary in islice(summaries, LISTED) if summary.turns]

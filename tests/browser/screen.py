@@ -26,12 +26,15 @@ class Screen:
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
         self.complaints: list[str] = []
+        self._leaving = False
         page.on("console", self._note)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self._complain(str(error)))
         self.open(url)
 
     def open(self, url: str) -> None:
+        self._leaving = True  # what the old page says when its streams are cut is no complaint
         self.page.goto(url)
+        self._leaving = False
         expect(self.words).to_be_editable()
         expect(self.page.locator("#model .ready")).to_be_visible(timeout=20_000) if not self.small else None
 
@@ -136,4 +139,8 @@ class Screen:
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.complaints.append(message.text)
+            self._complain(message.text)
+
+    def _complain(self, text: str) -> None:
+        if not self._leaving:
+            self.complaints.append(text)

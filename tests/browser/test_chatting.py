@@ -132,7 +132,7 @@ def test_retry_answers_again_with_the_files_and_can_be_stopped(house: House, scr
     house.engine.script = ["Second", gate]
     screen.press("Retry")
     expect(screen.answers).to_have_text(["Second"])
-    screen.stop()
+    screen.page.keyboard.press("Escape")
     expect(screen.answers).to_have_text(["Second", "stopped · scripted"])
     expect(screen.pictures).to_have_count(1)
     first, second = (request.messages for request in house.engine.requests)

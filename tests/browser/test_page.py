@@ -83,12 +83,12 @@ def test_prices_are_no_formulas_and_strangers_markup_is_shown(house: House, scre
 
 def test_an_answer_is_copied_without_its_figures(house: House, screen: Screen, context: BrowserContext) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    house.engine.script = ["**Bold** answer."]
+    house.engine.script = ["**Bold** <i>answer</i>."]
     screen.send("Hi")
     screen.finished()
     screen.press("Copy message")
     expect(screen.page.locator("#chat [aria-label='Copied message']")).to_be_visible()
-    assert screen.page.evaluate("navigator.clipboard.readText()") == "**Bold** answer."
+    assert screen.page.evaluate("navigator.clipboard.readText()") == "**Bold** <i>answer</i>."
 
 
 def test_conversations_are_listed_opened_named_and_deleted(house: House, screen: Screen) -> None:

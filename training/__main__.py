@@ -25,6 +25,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help="a budget in steps instead")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --checkpoints")
     parser.add_argument("--publish", action="store_true", help="only write the last checkpoint's model to --out")
+    parser.add_argument("--note", default="", help="a sentence about this run for the card")
     parser.add_argument("--checkpoints", type=Path, default=Path(".cache/pocket"), help="(default %(default)s)")
     parser.add_argument(
         "--out", type=Path, default=Path("assets/pocket"), help="where the model goes (default %(default)s)"
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     )  # fmt: skip
     if not options.publish:
         train(run, lambda line: print(line, flush=True), options.resume)
-    publish(options.checkpoints, options.out, options.seed, options.device)
+    publish(options.checkpoints, options.out, options.seed, options.device, options.note)
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ repository.
 
 ## What it does
 
-- **Scenes**: one to four shapes (circle, square, triangle, star, diamond) in eight colors and three sizes, at nine
-  places, on a plain background: a caption in one line, a detailed one, alt text, and questions about count, color,
+- **Scenes**: one to three shapes (circle, square, triangle, star) in seven colors and three sizes, at nine
+  places, on a plain light background: a caption in one line, a detailed one, alt text, and questions about count, color,
   size, place.
 - **Receipts**: printed in English, one to three items, three ways to print an item, a few layouts: JSON in the
   receipt task's schema, and questions about single fields.
-- **Formulas**: one line with fractions, square roots, powers, indices, sums, integrals and ten Greek letters:
+- **Formulas**: one line with fractions, square roots, powers, indices, sums, integrals, some letters and eight Greek ones:
   LaTeX.
 - **Clips**: one shape that rests, moves, appears or vanishes, seen as contact sheets of 4 x 4 frames.
 - **Two images**: a later image beside an earlier one, where the question fits only one of them.
@@ -94,7 +94,8 @@ def _trained(training: dict[str, Any]) -> str:
         "Besides the next token, two dense losses (what stands in each patch; where the next character is read from)"
         " were used and dropped afterwards. `loss.png` shows the run."
     )
-    return f"\n## Training\n\n{run} {losses}\n"
+    note = f" {training['note']}" if training.get("note") else ""
+    return f"\n## Training\n\n{run} {losses}{note}\n"
 
 
 def _table(scores: dict[str, Any]) -> str:

@@ -15,13 +15,13 @@ class Mixture:
 
     weights: dict[str, float] = field(
         default_factory=lambda: {
-            "receipt": 0.32,
-            "formula": 0.24,
-            "scene": 0.24,
-            "drill": 0.08,
-            "clip": 0.06,
-            "pair": 0.04,
+            "receipt": 0.36,
+            "scene": 0.27,
+            "formula": 0.26,
+            "clip": 0.05,
+            "pair": 0.03,
             "text": 0.02,
+            "drill": 0.01,
         }
     )
     receipt: receipts.Range = field(default_factory=receipts.Range)
@@ -46,7 +46,7 @@ EASY = Mixture(
     wear=paper.CLEAN,
 )
 
-SEEING = replace(TRAINING, weights={"drill": 0.1, "receipt": 0.13, "formula": 0.35, "scene": 0.42}, silent=True)
+SEEING = replace(TRAINING, weights={"drill": 0.35, "receipt": 0.15, "formula": 0.2, "scene": 0.3}, silent=True)
 """Images alone: only what stands in each patch is learnt."""
 
 HELD_OUT = replace(

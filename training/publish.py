@@ -13,7 +13,7 @@ import torch
 from training import card
 
 
-def publish(checkpoints: Path, out: Path, seed: int, device: str) -> None:
+def publish(checkpoints: Path, out: Path, seed: int, device: str, note: str = "") -> None:
     """Copy the model out of the checkpoint folder; scores of an earlier model do not stay beside it."""
     progress = torch.load(checkpoints / "checkpoint.pt", map_location="cpu", weights_only=True)["progress"]
     out.mkdir(parents=True, exist_ok=True)
@@ -27,6 +27,7 @@ def publish(checkpoints: Path, out: Path, seed: int, device: str) -> None:
         "device": device_name(device),
         "seed": seed,
         "date": date.today().isoformat(),
+        "note": note,
     }
     (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
     card.write(out)

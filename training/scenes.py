@@ -12,7 +12,7 @@ from training.values import Drawing, Mark
 
 Colour = tuple[int, int, int]
 
-KINDS = ("circle", "square", "triangle", "star", "diamond")
+KINDS = ("circle", "square", "triangle", "star")
 COLOURS: dict[str, Colour] = {
     "red": (220, 40, 40),
     "green": (40, 160, 60),
@@ -21,12 +21,9 @@ COLOURS: dict[str, Colour] = {
     "orange": (245, 140, 30),
     "purple": (140, 60, 180),
     "black": (20, 20, 20),
-    "white": (250, 250, 250),
 }
 BACKGROUNDS: dict[str, Colour] = {
     "white": (250, 250, 250),
-    "black": (20, 20, 20),
-    "gray": (150, 150, 150),
     "light blue": (190, 220, 245),
     "beige": (240, 228, 200),
 }

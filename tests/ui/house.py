@@ -1,6 +1,7 @@
 """What the tests of the page share: an engine that plays scripts, a history, a store, and a page over them."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class House:
         self.url, _ = launch(self.page, self.settings)
 
     def rest(self) -> None:
-        """As it was before the first request."""
+        """As it was before the first request; Gradio has one folder of uploads a process, now this page's."""
+        os.environ["GRADIO_TEMP_DIR"] = str(self.settings.data_dir / "uploads")
         self.engine.script, self.engine.delay = echo, 0.0
         self.engine.requests.clear()
         self.engine.cancelled = 0

@@ -75,6 +75,7 @@ def test_two_people_have_their_own_conversations(locked: House) -> None:
 
 
 def test_an_upload_over_the_limit_is_refused(locked: House) -> None:
+    locked.rest()
     with httpx.Client(base_url=locked.url) as http:
         http.post("/login", data={"username": "ada", "password": "lovelace"})
         sizes = {size: http.post("/gradio_api/upload", files={"files": ("a.png", bytes(size))}) for size in (9, 2**21)}

@@ -25,6 +25,7 @@ from backend.catalog import CATALOG, FLAGSHIP, POCKET
 from backend.history import History
 from backend.machine import Gpu, Machine
 from backend.settings import Settings, with_password
+from backend.tasks.receipt import parse
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT = 60  # seconds after which a test has failed; none comes near
@@ -336,3 +337,12 @@ def test_a_model_may_be_named_shortly_and_one_that_will_hardly_fit_is_said(
     assert [record.message for record in caplog.records] == [
         "Llama 3.2 90B Vision needs more memory than is free, and will hardly fit; see glimpse models."
     ]
+
+
+@pytest.mark.pocket
+def test_the_bundled_model_reads_the_bundled_receipt_on_the_command_line(start: Start):
+    picture = ROOT / "assets" / "examples" / "receipt.png"
+    process = start("ask", "--model", "pocket", "--offline", str(picture), "--preset", "receipt")
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert parse(out) is not None

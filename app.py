@@ -81,6 +81,7 @@ def serve(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), ExitStack() as closing:
         house = open_house(settings, settings.data_dir)
+        closing.callback(house.history.close)
         closing.callback(lambda: asyncio.run(house.engine.close()))
         from ui.blocks import build_page, launch
 

@@ -25,13 +25,13 @@ repository.
 
 ## What it does
 
-- **Scenes**: one to three shapes (circle, square, triangle, star) in seven colors and three sizes, at nine
-  places, on a plain light background: a caption in one line, a detailed one, alt text, and questions about count, color,
-  size, place.
+- **Scenes**: one to three shapes (circle, square, triangle, star) in seven colors and three sizes, at nine places,
+  on a plain light background: a caption in one line, a detailed one, alt text, and questions about count, color,
+  size and place.
 - **Receipts**: printed in English, one to three items, three ways to print an item, a few layouts: JSON in the
   receipt task's schema, and questions about single fields.
-- **Formulas**: one line with fractions, square roots, powers, indices, sums, integrals, some letters and eight Greek ones:
-  LaTeX.
+- **Formulas**: one line with fractions, square roots, powers, indices, sums, integrals, some letters and eight
+  Greek ones: LaTeX.
 - **Clips**: one shape that rests, moves, appears or vanishes, seen as contact sheets of 4 x 4 frames.
 - **Two images**: a later image beside an earlier one, where the question fits only one of them.
 - **Without an image**: says what it is, and that it cannot do the rest.

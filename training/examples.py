@@ -1,31 +1,54 @@
-"""Draws the page's example media: a scene, a receipt, a formula and a clip, from seeds that training never uses."""
+"""Draws the page's example media: a scene, a receipt, a formula and a clip, from seeds that training never uses.
+
+With a model given, each is the first of its seeds that the model answers right; `answers.json` tells what is right.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
 import numpy as np
-from PIL import Image
 
-from training import clips, formula_chat, mixture, receipts, scenes
+from training import clips, formula_chat, prompts, receipt_chat, receipts, scene_chat, scenes
 from training.clips import Clip, Event
+from training.talk import Talker
+from training.values import Chat, Drawing, Turn
 
 SIDE = 560
+CLIP_SIDE, CLIP_RATE, CLIP_FRAMES = 320, 12, 64
 
 
-def scene(seed: str) -> Image.Image:
-    """Three shapes or four on a plain background."""
+@dataclass(frozen=True)
+class Example:
+    """What is shown and how it should be answered; a clip is kept as its story."""
+
+    chat: Chat
+    clip: Clip | None = None
+
+
+def _chat(kind: str, drawings: tuple[Drawing, ...], turns: tuple[Turn, ...]) -> Chat:
+    shown = tuple(range(len(drawings)))
+    return Chat(kind, drawings, (replace(turns[0], drawings=shown), *turns[1:]))
+
+
+def scene(seed: int) -> Example:
+    """Three shapes on a plain background."""
     rng = random.Random(f"example:{seed}")
-    while len((drawn := scenes.make(rng, scenes.Range(sides=(SIDE,)))).shapes) < 3:
+    domain = scenes.Range(sides=(SIDE,))
+    while len((drawn := scenes.make(rng, domain)).shapes) < 3:
         pass
-    return drawn.drawing.image
+    turns = (_asked(scene_chat.one_line(drawn, rng), prompts.CAPTION), scene_chat.detailed(drawn, rng),
+             scene_chat.alt_text(drawn, rng))  # fmt: skip
+    return Example(_chat("scene", (drawn.drawing,), turns))
 
 
-def receipt(seed: str) -> Image.Image:
+def receipt(seed: int) -> Example:
     """A short receipt that prints a date, a time, tax, total and payment."""
     rng = random.Random(f"example:{seed}")
     domain = receipts.Range(scales=(2.5,))
@@ -33,25 +56,52 @@ def receipt(seed: str) -> Image.Image:
         drawn = receipts.make(rng, domain)
         bought = drawn.purchase
         if len(bought.items) >= 2 and bought.tax_amount and bought.payment and bought.time and bought.currency:
-            return drawn.drawing.image
+            break
+    turns = (_asked(receipt_chat.read(drawn, rng), prompts.RECEIPT), receipt_chat.total(drawn, "What is the total?"))
+    return Example(_chat("receipt", (drawn.drawing,), turns))
 
 
-def formula(seed: str) -> Image.Image:
-    """A formula from the generator."""
-    domain = replace(mixture.TRAINING.formula, sides=(SIDE,))
-    return formula_chat.make(random.Random(f"example:{seed}"), domain).drawing.image
+def formula(seed: int) -> Example:
+    """A formula with a fraction or a root."""
+    rng = random.Random(f"example:{seed}")
+    domain = formula_chat.Range(sides=(SIDE,))
+    while True:
+        drawn = formula_chat.make(rng, domain)
+        text = "".join(piece.text for piece in drawn.latex)
+        if ("frac" in text or "sqrt" in text) and "=" in text:
+            return Example(_chat("formula", (drawn.drawing,), (Turn(prompts.LATEX, drawn.latex),)))
 
 
-def clip(path: Path) -> None:
-    """Six seconds: a red circle rests on the left, then moves to the right."""
-    story = Clip("circle", "red", "white", "left", 6, (Event(0, "is"), Event(2, "moves")), (), ())
-    rate = 12
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})  # browsers play no MPEG-4 part 2
-        stream.width = stream.height = 320
+def clip(seed: int) -> Example:
+    """Six seconds: a shape rests, then crosses the picture."""
+    rng = random.Random(f"example:{seed}")
+    colour, kind, start = rng.choice(("red", "blue", "green")), rng.choice(scenes.KINDS), rng.choice(clips.SIDES)
+    story = Clip(kind, colour, "white", start, 6, (Event(0, "is"), Event(2, "moves")), (), ())
+    filmed = clips.film(story, CLIP_FRAMES, 224, CLIP_SIDE)
+    return Example(_chat("clip", filmed.drawings, (Turn(prompts.VIDEO, clips.describe(filmed)),)), story)
+
+
+def _asked(turn: Turn, question: str) -> Turn:
+    return replace(turn, question=question)
+
+
+def choose(make: Callable[[int], Example], talker: Talker | None, seeds: range) -> Example:
+    """The first example that the model answers right, or the first of all."""
+    for seed in seeds if talker else ():
+        example = make(seed)
+        if talker and talker.answers(example.chat) == [turn.text for turn in example.chat.turns]:
+            return example
+    return make(seeds[0])
+
+
+def write_clip(story: Clip, path: Path) -> None:
+    """The clip as MPEG-4."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=CLIP_RATE, options={"qscale": "3"})
+        stream.width = stream.height = CLIP_SIDE
         stream.pix_fmt = "yuv420p"
-        for number in range(story.seconds * rate + 1):
-            pixels = np.asarray(clips.frame(story, number / rate, 320))
+        for number in range(story.seconds * CLIP_RATE + 1):
+            pixels = np.asarray(clips.frame(story, number / CLIP_RATE, CLIP_SIDE))
             for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():
@@ -59,18 +109,23 @@ def clip(path: Path) -> None:
 
 
 def main() -> None:
-    """Write the four examples."""
+    """Write the four examples and what is right about them."""
     parser = argparse.ArgumentParser(prog="python -m training.examples", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("assets/examples"))
-    parser.add_argument("--scene", default="3")
-    parser.add_argument("--receipt", default="3")
-    parser.add_argument("--formula", default="1")
+    parser.add_argument("--model", type=Path, help="take the first examples that this model answers right")
+    parser.add_argument("--tries", type=int, default=60, help="seeds to try for each (default %(default)s)")
     options = parser.parse_args()
+    talker = Talker(options.model) if options.model else None
     options.out.mkdir(parents=True, exist_ok=True)
-    scene(options.scene).save(options.out / "scene.png")
-    receipt(options.receipt).save(options.out / "receipt.png")
-    formula(options.formula).save(options.out / "formula.png")
-    clip(options.out / "clip.mp4")
+    answers = {}
+    for name, make in {"scene.png": scene, "receipt.png": receipt, "formula.png": formula, "clip.mp4": clip}.items():
+        example = choose(make, talker, range(1, options.tries + 1))
+        if example.clip:
+            write_clip(example.clip, options.out / name)
+        else:
+            example.chat.drawings[0].image.save(options.out / name)
+        answers[name] = [{"question": turn.question, "answer": turn.text} for turn in example.chat.turns]
+    (options.out / "answers.json").write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -90,20 +90,24 @@ def caption(receipt: Receipt, rng: random.Random) -> Turn:
     """One line, a detailed description or alt text."""
     bought = receipt.purchase
     shop, count = field(receipt, "shop", bought.shop), len(bought.items)
-    total = _sum(receipt, "total", bought.total)
+    amount = _sum(receipt, "total", bought.total)
     question = rng.choice((prompts.CAPTION, prompts.DETAILED, prompts.ALT, "What is this?"))
     things = f"{count} item{'s' if count > 1 else ''}"
     if question != prompts.DETAILED:
-        return Turn(question, say("A receipt from ", shop, f" with {things}, total ") + total + say("."))
+        return Turn(question, say("A receipt from ", shop, f" with {things}, total ") + amount + say("."))
     answer = say("This is a receipt from ", shop, f". It lists {things}: ")
     for number, item in enumerate(bought.items):
         answer += say(", " if number else "", field(receipt, f"item{number}.name", item.name))
-    return Turn(question, answer + say(". The total is ") + total + say("."))
+    return Turn(question, answer + say(". The total is ") + amount + say("."))
+
+
+def total(receipt: Receipt, question: str) -> Turn:
+    """A question for the total."""
+    return Turn(question, say("The total is ") + _sum(receipt, "total", receipt.purchase.total) + say("."))
 
 
 def _total(receipt: Receipt, rng: random.Random) -> Turn:
-    question = rng.choice(("What is the total?", "How much is it in total?", "what is the total"))
-    return Turn(question, say("The total is ") + _sum(receipt, "total", receipt.purchase.total) + say("."))
+    return total(receipt, rng.choice(("What is the total?", "How much is it in total?", "what is the total")))
 
 
 def _price(receipt: Receipt, rng: random.Random) -> Turn:

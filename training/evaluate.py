@@ -27,11 +27,11 @@ SEED = "held-out-1"
 class Size:
     """How many chats of each kind; text has a fixed list."""
 
-    receipt: int = 80
-    scene: int = 80
-    formula: int = 80
-    clip: int = 40
-    pair: int = 30
+    receipt: int = 60
+    scene: int = 60
+    formula: int = 60
+    clip: int = 30
+    pair: int = 20
 
 
 def chats(size: Size) -> Iterator[Chat]:

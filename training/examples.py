@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from training import clips, formula_chat, prompts, receipt_chat, receipts, scene_chat, scenes
+from training import clips, formula_chat, prompts, receipt_chat, receipts, scene_chat, scenes, words
 from training.clips import Clip, Event
 from training.talk import Talker
 from training.values import Chat, Drawing, Turn
@@ -51,7 +51,7 @@ def scene(seed: int) -> Example:
 def receipt(seed: int) -> Example:
     """A short receipt that prints a date, a time, tax, total and payment."""
     rng = random.Random(f"example:{seed}")
-    domain = receipts.Range(scales=(2.5,))
+    domain = receipts.Range(words=replace(words.TRAINING, invented=0.0), scales=(2.5,))
     while True:
         drawn = receipts.make(rng, domain)
         bought = drawn.purchase
@@ -113,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.examples", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("assets/examples"))
     parser.add_argument("--model", type=Path, help="take the first examples that this model answers right")
-    parser.add_argument("--tries", type=int, default=60, help="seeds to try for each (default %(default)s)")
+    parser.add_argument("--tries", type=int, default=200, help="seeds to try for each (default %(default)s)")
     options = parser.parse_args()
     talker = Talker(options.model) if options.model else None
     options.out.mkdir(parents=True, exist_ok=True)

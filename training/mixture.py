@@ -15,9 +15,9 @@ class Mixture:
 
     weights: dict[str, float] = field(
         default_factory=lambda: {
-            "receipt": 0.36,
-            "scene": 0.27,
-            "formula": 0.26,
+            "receipt": 0.44,
+            "scene": 0.20,
+            "formula": 0.25,
             "clip": 0.05,
             "pair": 0.03,
             "text": 0.02,
@@ -38,7 +38,7 @@ class Mixture:
 TRAINING = Mixture()
 
 EASY = Mixture(
-    weights={"receipt": 0.44, "scene": 0.24, "formula": 0.26, "text": 0.03, "clip": 0.03},
+    weights={"receipt": 0.44, "scene": 0.24, "formula": 0.25, "text": 0.03, "clip": 0.03},
     receipt=receipts.Range(max_items=2),
     scene=scenes.Range(max_shapes=2),
     formula=formula_chat.Range(max_symbols=12),

@@ -74,10 +74,10 @@ class Trainer:
         self.progress = Progress()
 
     def rate(self) -> float:
-        """Warm-up, then a cosine over the budget down to a twentieth."""
+        """Warm-up, then a cosine over the budget down to a hundredth."""
         progress, run = self.progress, self.run
         done = progress.step / run.steps if run.steps else progress.seconds / (run.minutes * 60)
-        cosine = 0.05 + 0.95 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+        cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
         return run.rate * cosine * min(1.0, (progress.step + 1) / run.warmup)
 
     def step(self, batch: Batch) -> dict[str, float]:

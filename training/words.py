@@ -125,7 +125,7 @@ TRAINING = Words(
         "Beans",
     ),
     kinds=("Oat", "Whole", "Red", "Fresh", "Dark", "Big", "Iced", "Organic", "Soft", "Mini", "Sweet", "Black"),
-    invented=0.45,
+    invented=0.7,
 )
 
 HELD_OUT = Words(

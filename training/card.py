@@ -42,6 +42,8 @@ Images are scaled to one tile of 224 x 224 pixels, so small print is out of its 
 TAIL = """
 ## Limits
 
+- Whole receipts and longer formulas are seldom read without a slip: check every figure against the image.
+- The example images of the page were chosen among those that it answers right; the table is not.
 - One tile: receipts with more than about twelve lines, or long lines, become too small to read.
 - Amounts have a point and two decimals; dates are YYYY-MM-DD or DD.MM.YYYY; currencies are EUR, USD, GBP.
 - Names are read letter by letter; in unusual fonts single letters go wrong, and nothing tells you so.

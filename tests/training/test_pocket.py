@@ -1,13 +1,14 @@
 """The bundled model on the bundled examples."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from backend.tasks.receipt import parse
-from training import prompts
+from training import mixture, prompts, receipts
 from training.talk import Talker
 from training.values import Chat, Drawing, Turn
 
@@ -40,8 +41,9 @@ def test_the_total_can_be_asked_without_the_json(pocket):
     assert f"{right['total']:.2f}" in answer
 
 
-def test_a_strange_receipt_gets_json_of_the_right_shape(pocket):
-    (answer,) = ask(pocket, "formula.png", prompts.RECEIPT)
+def test_a_receipt_it_never_saw_gets_json_of_the_right_shape(pocket):
+    drawn = receipts.make(random.Random("never seen"), mixture.HELD_OUT.receipt)
+    (answer,) = pocket.answers(Chat("test", (drawn.drawing,), (Turn(prompts.RECEIPT, (), (0,)),)))
     assert parse(answer) is not None
 
 

@@ -57,12 +57,13 @@ def make(rng: random.Random, domain: Range) -> Clip:
     colour = rng.choice([name for name in COLOURS if name != background])
     seconds = rng.randint(4, 12)
     sheets = rng.choice(domain.sheets)
-    events = _story(rng, seconds)
+    events = tell(rng, seconds)
     clip = Clip(rng.choice(KINDS), colour, background, rng.choice(SIDES), seconds, events, (), ())
     return film(clip, sheets * GRID * GRID, domain.tile, rng.randint(96, 160))
 
 
-def _story(rng: random.Random, seconds: int) -> tuple[Event, ...]:
+def tell(rng: random.Random, seconds: int) -> tuple[Event, ...]:
+    """A story: the shape stays, moves, appears, vanishes, or moves and then vanishes."""
     start = Event(0, "is")
     first = rng.randint(1, seconds - 2)
     match rng.choice(("stay", "move", "move", "appear", "vanish", "move+vanish")):

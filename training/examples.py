@@ -8,15 +8,19 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
 import numpy as np
+import torch
 
+from backend.media.sheets import contact_sheets
+from backend.media.video import sample_frames
 from training import clips, formula_chat, prompts, receipt_chat, receipts, scene_chat, scenes, words
-from training.clips import Clip, Event
+from training.clips import Clip
 from training.talk import Talker
 from training.values import Chat, Drawing, Turn
 
@@ -57,7 +61,11 @@ def receipt(seed: int) -> Example:
         bought = drawn.purchase
         if len(bought.items) >= 2 and bought.tax_amount and bought.payment and bought.time and bought.currency:
             break
-    turns = (_asked(receipt_chat.read(drawn, rng), prompts.RECEIPT), receipt_chat.total(drawn, "What is the total?"))
+    turns = (
+        _asked(receipt_chat.read(drawn, rng), prompts.RECEIPT),
+        receipt_chat.total(drawn, "What is the total?"),
+        receipt_chat.shop(drawn, "Which shop is it from?"),
+    )
     return Example(_chat("receipt", (drawn.drawing,), turns))
 
 
@@ -73,25 +81,41 @@ def formula(seed: int) -> Example:
 
 
 def clip(seed: int) -> Example:
-    """Six seconds: a shape rests, then crosses the picture."""
+    """Six seconds of a shape that does more than rest, seen as the engine will see the file."""
     rng = random.Random(f"example:{seed}")
+    while len(events := clips.tell(rng, 6)) < 2:
+        pass
     colour, kind, start = rng.choice(("red", "blue", "green")), rng.choice(scenes.KINDS), rng.choice(clips.SIDES)
-    story = Clip(kind, colour, "white", start, 6, (Event(0, "is"), Event(2, "moves")), (), ())
-    filmed = clips.film(story, CLIP_FRAMES, 224, CLIP_SIDE)
-    return Example(_chat("clip", filmed.drawings, (Turn(prompts.VIDEO, clips.describe(filmed)),)), story)
+    story = Clip(kind, colour, "white", start, 6, events, (), ())
+    answer = clips.describe(clips.film(story, CLIP_FRAMES, clips.Range().tile, CLIP_SIDE))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        write_clip(story, path)
+        frames = sample_frames(path, CLIP_FRAMES)
+    sheets = contact_sheets(frames, (clips.GRID, clips.GRID), clips.Range().tile)
+    return Example(_chat("clip", tuple(Drawing(sheet, ()) for sheet in sheets), (Turn(prompts.VIDEO, answer),)), story)
 
 
 def _asked(turn: Turn, question: str) -> Turn:
     return replace(turn, question=question)
 
 
-def choose(make: Callable[[int], Example], talker: Talker | None, seeds: range) -> Example:
-    """The first example that the model answers right, or the first of all."""
-    for seed in seeds if talker else ():
+def choose(make: Callable[[int], Example], talkers: tuple[Talker, ...], seeds: range) -> Example:
+    """The first example that the model answers right in every precision, or the first of all."""
+    for seed in seeds if talkers else ():
         example = make(seed)
-        if talker and talker.answers(example.chat) == [turn.text for turn in example.chat.turns]:
+        if all(_right(example.chat, talker) for talker in talkers):
             return example
     return make(seeds[0])
+
+
+def _right(chat: Chat, talker: Talker) -> bool:
+    """Whether every answer is right; the first is asked alone, as most fail there."""
+    return all(talker.answers(part) == [turn.text for turn in part.turns] for part in (_start(chat), chat))
+
+
+def _start(chat: Chat) -> Chat:
+    return replace(chat, turns=chat.turns[:1])
 
 
 def write_clip(story: Clip, path: Path) -> None:
@@ -115,11 +139,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="take the first examples that this model answers right")
     parser.add_argument("--tries", type=int, default=200, help="seeds to try for each (default %(default)s)")
     options = parser.parse_args()
-    talker = Talker(options.model) if options.model else None
+    precisions = (torch.float32, torch.bfloat16) if options.model else ()
+    talkers = tuple(Talker(options.model, dtype=precision) for precision in precisions)
     options.out.mkdir(parents=True, exist_ok=True)
     answers = {}
     for name, make in {"scene.png": scene, "receipt.png": receipt, "formula.png": formula, "clip.mp4": clip}.items():
-        example = choose(make, talker, range(1, options.tries + 1))
+        example = choose(make, talkers, range(1, options.tries + 1))
         if example.clip:
             write_clip(example.clip, options.out / name)
         else:

@@ -89,13 +89,13 @@ def _sum(receipt: Receipt, role: str, cents: int) -> Answer:
 def caption(receipt: Receipt, rng: random.Random) -> Turn:
     """One line, a detailed description or alt text."""
     bought = receipt.purchase
-    shop, count = field(receipt, "shop", bought.shop), len(bought.items)
+    name, count = field(receipt, "shop", bought.shop), len(bought.items)
     amount = _sum(receipt, "total", bought.total)
     question = rng.choice((prompts.CAPTION, prompts.DETAILED, prompts.ALT, "What is this?"))
     things = f"{count} item{'s' if count > 1 else ''}"
     if question != prompts.DETAILED:
-        return Turn(question, say("A receipt from ", shop, f" with {things}, total ") + amount + say("."))
-    answer = say("This is a receipt from ", shop, f". It lists {things}: ")
+        return Turn(question, say("A receipt from ", name, f" with {things}, total ") + amount + say("."))
+    answer = say("This is a receipt from ", name, f". It lists {things}: ")
     for number, item in enumerate(bought.items):
         answer += say(", " if number else "", field(receipt, f"item{number}.name", item.name))
     return Turn(question, answer + say(". The total is ") + amount + say("."))
@@ -119,9 +119,14 @@ def _price(receipt: Receipt, rng: random.Random) -> Turn:
     )
 
 
-def _shop(receipt: Receipt, rng: random.Random) -> Turn:
-    question = rng.choice(("Which shop is it from?", "Which shop?", "What is the name of the shop?", "Where was it?"))
+def shop(receipt: Receipt, question: str) -> Turn:
+    """A question for the shop."""
     return Turn(question, say("It is from ", field(receipt, "shop", receipt.purchase.shop), "."))
+
+
+def _shop(receipt: Receipt, rng: random.Random) -> Turn:
+    questions = ("Which shop is it from?", "Which shop?", "What is the name of the shop?", "Where was it?")
+    return shop(receipt, rng.choice(questions))
 
 
 def _when(receipt: Receipt, rng: random.Random) -> Turn:

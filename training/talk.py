@@ -15,9 +15,9 @@ from training.values import Chat
 class Talker:
     """A model folder, ready to answer."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         self.processor: Any = AutoProcessor.from_pretrained(folder)
-        self.model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+        self.model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).to(device).eval()
 
     def answers(self, chat: Chat, most: int = 320) -> list[str]:
         """The answer to each question, the model's own earlier answers in its view."""
@@ -36,7 +36,7 @@ class Talker:
         inputs = self.processor(
             text=begin + text, images=images or None, add_special_tokens=False, return_tensors="pt"
         )
-        inputs = inputs.to(self.model.device)
+        inputs = inputs.to(self.model.device, self.model.dtype)
         with torch.inference_mode():
             output = self.model.generate(**inputs, max_new_tokens=most, do_sample=False)
         return str(

@@ -122,7 +122,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     )
     try:
         _, local, public = page.launch(
-            server_name=settings.host,
+            server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
             server_port=settings.port or _free_port(settings.host),
             share=settings.share,
             auth=list(settings.auth or ()) or None,

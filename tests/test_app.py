@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         environ = kept | {"HOME": str(home), "TMPDIR": str(temporary)} | variables
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         command = [sys.executable, str(ROOT / "app.py"), *arguments]
-        process = subprocess.Popen(command, cwd=tmp_path, env=environ, text=True, **pipes)
+        # Where the tests themselves run in a shell's background, Ctrl-C is ignored, and a child would inherit that.
+        listen = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+        process = subprocess.Popen(command, cwd=tmp_path, env=environ, text=True, preexec_fn=listen, **pipes)
         watchdog = threading.Timer(TIMEOUT, process.kill)
         watchdog.start()
         running.append((process, watchdog))

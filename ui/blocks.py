@@ -91,7 +91,9 @@ def _wire_side(
     side.delete.click(lambda: gr.Row(visible=True), None, [side.asking], **_QUICK)
     side.keep.click(lambda: gr.Row(visible=False), None, [side.asking], **_QUICK)
     side.confirm.click(desk.delete, [current], [*shown, side.asking], **_QUICK)
-    gr.on([load, side.timer.tick], desk.model, None, [side.model, side.timer, *side.controls.numbers], **_QUICK)
+    told = gr.State(desk.drawn)
+    follow = [told, side.model, side.timer, *side.controls.numbers]
+    gr.on([load, side.timer.tick], desk.model, [told], follow, **_QUICK)
 
 
 def _wire_endpoint(frame: ChatFrame, side: Sidebar) -> None:

@@ -57,11 +57,22 @@ class Desk:
         with readable():
             return gr.Row(visible=True), self._history.summary(current, owner(request)).title
 
-    def model(self) -> list[Any]:
-        """The model's line, the timer that has it drawn again, and the settings' placeholders."""
+    @property
+    def drawn(self) -> str:
+        """The model whose own values the settings show."""
+        return repr(self._engine.status.model)
+
+    def model(self, told: str) -> list[Any]:
+        """The model that was told of, its line, the timer that has it drawn again, and the settings' placeholders.
+
+        The placeholders come once a model: drawing a field again could undo what is being typed into it.
+        """
         status = self._engine.status
         timer = gr.Timer(FOLLOW if status.state == "loading" else LOOK)
-        return [render.model_line(status), timer, *hints(self._frames, status.model)]
+        name = self.drawn
+        fresh = hints(self._frames, status.model)
+        fields = fresh if name != told else [gr.skip() for _ in fresh]
+        return [name, render.model_line(status), timer, *fields]
 
     async def _show(self, request: gr.Request, view: View) -> Updates:
         await self._answers.take(request)

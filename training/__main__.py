@@ -24,6 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, help="a budget in steps instead")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --checkpoints")
+    parser.add_argument("--start", type=Path, help="begin with this model folder's weights instead of from scratch")
     parser.add_argument("--publish", action="store_true", help="only write the last checkpoint's model to --out")
     parser.add_argument("--note", default="", help="a sentence about this run for the card")
     parser.add_argument("--checkpoints", type=Path, default=Path(".cache/pocket"), help="(default %(default)s)")
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     run = Run(
         folder=options.checkpoints, minutes=options.minutes, steps=options.steps, rate=options.rate,
-        workers=options.workers, device=options.device,
+        workers=options.workers, device=options.device, start=options.start,
         plan=Plan(
             seed=options.seed,
             batch=options.batch,

@@ -82,6 +82,11 @@ def build(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaForConditio
     return model
 
 
+def load(folder: Path) -> MllamaForConditionalGeneration:
+    """A model written before, in float32."""
+    return MllamaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+
+
 def processor(tokenizer: PreTrainedTokenizerFast, grid: Grid) -> MllamaProcessor:
     """The processor that goes with it: one tile, pixels from -1 to 1."""
     images = MllamaImageProcessorPil(

@@ -36,6 +36,8 @@ class Run:
     save_every: float = 240.0
     workers: int = 1
     device: str = "cpu"
+    start: Path | None = None
+    """A model folder whose weights and tokenizer to begin with, instead of from scratch."""
     plan: Plan = field(default_factory=Plan)
     shape: models.Shape = field(default_factory=models.Shape)
 
@@ -66,7 +68,8 @@ class Trainer:
         torch.manual_seed(run.plan.seed)
         self.run, self.tokenizer = run, tokenizer
         self.device = torch.device(run.device)
-        self.learner = models.Learner(models.build(tokenizer, run.shape), run.shape).to(self.device)
+        model = models.build(tokenizer, run.shape) if run.start is None else models.load(run.start)
+        self.learner = models.Learner(model, run.shape).to(self.device)
         decayed = [weight for weight in self.learner.parameters() if weight.dim() > 1]
         plain = [weight for weight in self.learner.parameters() if weight.dim() <= 1]
         groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
@@ -131,9 +134,9 @@ class Trainer:
 
 def train(run: Run, report: Report, resume: bool = False) -> Progress:
     """Train until the budget is spent; returns where it ended."""
-    kept = run.folder / "model"
     resume = resume and (run.folder / "checkpoint.pt").exists()
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(kept) if resume else make_tokenizer(run.plan.seed)
+    kept = run.folder / "model" if resume else run.start
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(kept) if kept else make_tokenizer(run.plan.seed)
     trainer = Trainer(run, tokenizer)
     if resume and trainer.load():
         report(f"resumed at step {trainer.progress.step}")

@@ -75,6 +75,11 @@ class GenerationRequest:
     sampling: SamplingParams = field(default_factory=SamplingParams)
     task: str = "chat"
 
+    @property
+    def images(self) -> int:
+        """How many images the conversation shows, clips aside."""
+        return sum(isinstance(part, ImagePart) for message in self.messages for part in message.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -113,9 +118,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of the answer, never half a character."""
+    """The next piece of the answer, never half a character, and how many tokens it was drawn as."""
 
     text: str
+    tokens: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

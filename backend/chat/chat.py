@@ -20,7 +20,7 @@ from backend.errors import GlimpseError, InputError, ModelFailed, StorageError
 from backend.history import History, Turn
 from backend.media.store import MediaStore
 from backend.tasks.registry import find_task
-from backend.types import Finished, SamplingParams, StreamEvent, TextDelta
+from backend.types import SamplingParams, StreamEvent
 
 log = logging.getLogger(__name__)
 
@@ -192,12 +192,11 @@ class Chat:
     async def _answer(self, draft: Draft, reply: Reply, emit: Emit) -> None:
         try:
             with _readable():
-                async with aclosing(self._engine.stream(draft.request(self._intake.keeps))) as events:
+                request = draft.request(self._intake.keeps)
+                reply.images = request.images
+                async with aclosing(self._engine.stream(request)) as events:
                     async for event in events:
-                        if isinstance(event, TextDelta):
-                            reply.grow(event.text)
-                        elif isinstance(event, Finished):
-                            reply.finish(event.finish_reason, event.usage, self._model())
+                        reply.take(event, self._model())
                         emit(event)
                 if not reply.ended:
                     raise ModelFailed("The model's answer broke off; press Retry.")

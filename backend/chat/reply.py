@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from backend.history import History
-from backend.types import FinishReason, Usage
+from backend.types import Finished, FinishReason, Progress, StreamEvent, TextDelta, Usage
 
 
 class Reply:
@@ -12,40 +12,66 @@ class Reply:
 
     `add_turn` adds the turn that it answers and returns its id. It is called by `begin`, or when the answer's first
     word comes or it ends well; an answer that comes to nothing before that leaves the history as it was.
+    `clock` tells the time in seconds.
     """
 
-    def __init__(self, history: History, add_turn: Callable[[], int], every: float = 1.0) -> None:
+    def __init__(
+        self,
+        history: History,
+        add_turn: Callable[[], int],
+        every: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._history = history
         self._add_turn = add_turn
         self._every = every
+        self._clock = clock
         self._turn_id: int | None = None
         self._pieces: list[str] = []
         self._kept = 0.0
+        self._tokens = 0
+        self._times: list[float] = []  # when the work began, when the first word came, when the latest
+        self.images = 0  # that the conversation shows
         self.ended = False
 
     def begin(self) -> int:
         """Add the turn, once; returns its id."""
         if self._turn_id is None:
             self._turn_id = self._add_turn()
-            self._kept = time.monotonic()
+            self._kept = self._clock()
         return self._turn_id
 
-    def grow(self, piece: str) -> None:
-        """Take the next piece of the answer."""
-        turn_id = self.begin()
-        self._pieces.append(piece)
-        if time.monotonic() - self._kept >= self._every:
-            self._history.write_reply(turn_id, "".join(self._pieces))
-            self._kept = time.monotonic()
+    def take(self, event: StreamEvent, model: str | None) -> None:
+        """Take the next event of the answer; `model` is who gives it."""
+        match event:
+            case Progress() if not self._times:  # while it waits in the queue, no work is done on it
+                self._times = [self._clock()]
+            case TextDelta(text, tokens):
+                self._grow(text, tokens)
+            case Finished(reason, usage):
+                self._end(self.begin(), reason, usage, model)
 
-    def finish(self, reason: FinishReason, usage: Usage, model: str | None) -> None:
-        """Keep the whole answer."""
-        self._end(self.begin(), reason, usage, model)
+    def _grow(self, piece: str, tokens: int) -> None:
+        turn_id, now = self.begin(), self._clock()
+        self._pieces.append(piece)
+        self._tokens += tokens
+        began, first = (*self._times, now, now)[:2]
+        self._times = [began, first, now]
+        if now - self._kept >= self._every:
+            self._history.write_reply(turn_id, "".join(self._pieces))
+            self._kept = now
 
     def stop(self, model: str | None) -> None:
-        """Keep the answer as far as it came, as stopped by a person."""
+        """Keep the answer as far as it came, as stopped by a person, with the figures that are known by then."""
         if self._turn_id is not None:
-            self._end(self._turn_id, "cancelled", model=model)
+            self._end(self._turn_id, "cancelled", self._so_far(), model)
+
+    def _so_far(self) -> Usage | None:
+        """The engine's own figures come with the end of an answer, and this one has none."""
+        if not self._tokens:
+            return None
+        began, first, latest = self._times
+        return Usage(0, self._tokens, images=self.images, time_to_first_token=first - began, seconds=latest - began)
 
     def fail(self, error: str, model: str | None) -> None:
         """Keep the answer as far as it came, with the sentence that says why it ended."""

@@ -18,7 +18,7 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
     Args:
         tokenizer: the Rust tokenizer (`tokenizers.Tokenizer`).
         stop: ids that end an answer; counted, never shown.
-        emit: called with each piece of text, never empty, never half a character.
+        emit: called with each piece of text, never empty, never half a character, and how many tokens it took.
         check: called before each token; what it raises ends `generate` at once.
         first: called once, when the first token is there.
     """
@@ -27,7 +27,7 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
         self,
         tokenizer: Any,
         stop: Collection[int],
-        emit: Callable[[str], None],
+        emit: Callable[[str, int], None],
         check: Callable[[], None],
         first: Callable[[], None] = lambda: None,
     ) -> None:
@@ -38,6 +38,7 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
         self._first = first
         self._decode = DecodeStream(skip_special_tokens=True)
         self._prompt_seen = False
+        self._told = 0  # tokens whose text was emitted
         self.tokens: list[int] = []
         self.first_token_at: float | None = None
 
@@ -53,7 +54,8 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
         for token in value.flatten().tolist():
             self.tokens.append(token)
             if token not in self._stop and (text := self._decode.step(self._tokenizer, token)):
-                self._emit(text)
+                self._emit(text, len(self.tokens) - self._told)
+                self._told = len(self.tokens)
 
     def end(self) -> None:
         """Called by `generate` when it is done; bytes still held back are half a character and stay unseen."""

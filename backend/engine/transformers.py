@@ -112,7 +112,7 @@ class Generator:
             streamer = TokenStreamer(
                 tokenizer._tokenizer,
                 stop,
-                emit=lambda text: outlet.emit(TextDelta(text)),
+                emit=lambda text, tokens: outlet.emit(TextDelta(text, tokens)),
                 check=outlet.check,
                 first=first,
             )

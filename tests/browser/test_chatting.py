@@ -48,13 +48,18 @@ def test_stop_stops_and_the_next_message_starts_at_once(house: House, screen: Sc
     screen.send("Tell")
     expect(screen.answers).to_have_text(["Half of"])
     screen.stop()
-    expect(screen.answers).to_have_text(["Half of", "stopped · scripted"])
+    expect(screen.answers).to_have_text(["Half of", "stopped · 1 token · first token 0.00 s · scripted"])
     assert (house.engine.active, house.engine.cancelled) == (0, 1)
     house.engine.script = ["Next."]
     screen.send("And?")
     screen.finished(2)
     expect(screen.answers).to_have_text(
-        ["Half of", "stopped · scripted", "Next.", "1 token · first token 0.00 s · scripted"]
+        [
+            "Half of",
+            "stopped · 1 token · first token 0.00 s · scripted",
+            "Next.",
+            "1 token · first token 0.00 s · scripted",
+        ]
     )
 
 
@@ -133,7 +138,7 @@ def test_retry_answers_again_with_the_files_and_can_be_stopped(house: House, scr
     screen.press("Retry")
     expect(screen.answers).to_have_text(["Second"])
     screen.page.keyboard.press("Escape")
-    expect(screen.answers).to_have_text(["Second", "stopped · scripted"])
+    expect(screen.answers).to_have_text(["Second", "stopped · 1 token · first token 0.00 s · scripted"])
     expect(screen.pictures).to_have_count(1)
     first, second = (request.messages for request in house.engine.requests)
     assert first == second
@@ -152,7 +157,7 @@ def test_an_edited_message_keeps_its_files_and_can_be_stopped(house: House, scre
     screen.press("Submit")
     expect(screen.answers).to_have_text(["Edited"])
     screen.stop()
-    expect(screen.answers).to_have_text(["Edited", "stopped · scripted"])
+    expect(screen.answers).to_have_text(["Edited", "stopped · 1 token · first token 0.00 s · scripted"])
     expect(screen.questions).to_have_text(["", "Which <\u2060b>colour<\u2060/b>?"])
     expect(screen.pictures).to_have_count(1)
     assert house.kept() == [("Which <b>colour</b>?", "Edited", "cancelled")]
@@ -220,4 +225,4 @@ def test_a_closed_tab_stops_its_answer(house: House, screen: Screen, context: Br
     screen.page.close()
     closed.wait_blocking()
     other = Screen(context.new_page(), address)
-    expect(other.answers).to_have_text(["Half", "stopped · scripted"])
+    expect(other.answers).to_have_text(["Half", "stopped · 1 token · first token 0.00 s · scripted"])

@@ -20,7 +20,11 @@ def ids(text: str) -> list[int]:
 def stream(tokens: list[int], **options) -> tuple[list[str], TokenStreamer]:
     pieces: list[str] = []
     streamer = TokenStreamer(
-        WORDS._tokenizer, [STOP], emit=pieces.append, check=options.pop("check", lambda: None), **options
+        WORDS._tokenizer,
+        [STOP],
+        emit=lambda text, _: pieces.append(text),
+        check=options.pop("check", lambda: None),
+        **options,
     )
     streamer.put(torch.tensor([ids("the prompt")]))
     for token in tokens:
@@ -42,6 +46,14 @@ def test_a_character_of_four_bytes_is_shown_whole_or_not_at_all() -> None:
     assert stream(tokens[:4])[0] == ["a"]
 
 
+def test_each_piece_says_how_many_tokens_it_took() -> None:
+    counts: list[tuple[str, int]] = []
+    streamer = TokenStreamer(WORDS._tokenizer, [STOP], emit=lambda *piece: counts.append(piece), check=lambda: None)
+    streamer.put(torch.tensor([ids("prompt")]))
+    streamer.put(torch.tensor([ids("a🙂b")]))
+    assert counts == [("a", 1), ("🙂", len(ids("🙂"))), ("b", 1)]
+
+
 def test_control_tokens_are_counted_and_not_shown() -> None:
     tokens = [*ids("a"), WORDS.convert_tokens_to_ids(tiny.START), *ids("b")]
     pieces, streamer = stream(tokens)
@@ -52,7 +64,7 @@ def test_control_tokens_are_counted_and_not_shown() -> None:
 
 def test_several_tokens_at_once_are_all_taken() -> None:
     pieces: list[str] = []
-    streamer = TokenStreamer(WORDS._tokenizer, [STOP], emit=pieces.append, check=lambda: None)
+    streamer = TokenStreamer(WORDS._tokenizer, [STOP], emit=lambda text, _: pieces.append(text), check=lambda: None)
     streamer.put(torch.tensor([ids("prompt")]))
     streamer.put(torch.tensor([ids("abc")]))
     assert pieces == ["a", "b", "c"]
@@ -75,7 +87,7 @@ def test_what_check_raises_ends_the_generation() -> None:
 
 def test_a_long_line_costs_as_much_at_its_end_as_at_its_start() -> None:
     tokens = [torch.tensor([token]) for token in ids("x" * 4096)]
-    streamer = TokenStreamer(WORDS._tokenizer, [STOP], emit=lambda text: None, check=lambda: None)
+    streamer = TokenStreamer(WORDS._tokenizer, [STOP], emit=lambda text, tokens: None, check=lambda: None)
     streamer.put(tokens[0])
     times = []
     for start in range(0, 4096, 512):

@@ -169,7 +169,7 @@ async def test_stop_ends_the_stream_with_what_was_said(closed: House, talk: Talk
     await talk.stop(closed.only(), "")
     assert (await running)[-1].bubbles == [
         user("Hi"),
-        assistant("Half", '<span class="figures">stopped · scripted</span>'),
+        assistant("Half", '<span class="figures">stopped · 1 token · first token 0.00 s · scripted</span>'),
     ]
 
 

@@ -11,7 +11,7 @@ from ui import render
 from ui.chat import View
 from ui.controls import hints
 from ui.sidebar import FOLLOW
-from ui.wiring import Answers, Updates, owner, readable
+from ui.wiring import Answers, Updates, nothing, owner, readable
 
 LOOK = 20.0  # seconds between two looks at a model that is loaded
 
@@ -27,7 +27,12 @@ class Desk:
         self._frames = frames
 
     async def resume(self, request: gr.Request, current: str) -> Updates:
-        """Show what the address names, else what the browser had open; an empty page where it is gone."""
+        """Show what the address names, else what the browser had open; an empty page where it is gone.
+
+        Who was quicker than the page, and has asked something already, keeps what is shown.
+        """
+        if self._answers.begun(request):
+            return nothing()
         wanted = request.query_params.get("chat") or current
         return await self._show(request, self._answers.opened(request, wanted))
 

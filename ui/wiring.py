@@ -53,7 +53,7 @@ class Answers:
         """A message from the composer. While an answer is being written, it stays where it is."""
         tab = self._tabs.get(_session(request))
         if tab is not None and not tab.over.is_set():
-            yield _nothing()
+            yield nothing()
             return
         controls = self._controls(values)
         async for updates in self._run(
@@ -110,6 +110,10 @@ class Answers:
             async with asyncio.timeout(TAKEOVER):
                 await tab.over.wait()
 
+    def begun(self, request: gr.Request) -> bool:
+        """Whether something was asked in the tab already."""
+        return _session(request) in self._tabs
+
     def forget(self, request: gr.Request) -> None:
         """A closed tab."""
         self._tabs.pop(_session(request), None)
@@ -145,9 +149,9 @@ class Answers:
                 async for view in views:
                     tab.conversation = view.conversation
                     if tab.taken:
-                        yield _nothing()
+                        yield nothing()
                     elif view.running and view.composer is None:
-                        yield (view.bubbles, *_nothing()[1:])
+                        yield (view.bubbles, *nothing()[1:])
                     else:
                         yield self.paint(view, owner(request))
         finally:
@@ -172,7 +176,8 @@ def _session(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
-def _nothing() -> Updates:
+def nothing() -> Updates:
+    """Updates that leave all as it is."""
     return (gr.skip(),) * 6
 
 

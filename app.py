@@ -82,7 +82,9 @@ def serve(argv: Sequence[str]) -> int:
     with suppress(KeyboardInterrupt), ExitStack() as closing:
         house = open_house(settings, settings.data_dir)
         closing.callback(house.history.close)
+        closing.callback(house.store.close)
         closing.callback(lambda: asyncio.run(house.engine.close()))
+        house.store.warm()
         from ui.blocks import build_page, launch
 
         page = build_page(house.chat, house.history, house.store, house.engine, settings)
@@ -138,6 +140,7 @@ async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str
         finally:
             await house.chat.close()
             await house.engine.close()
+            house.store.close()
     return 0
 
 

@@ -83,6 +83,18 @@ def test_an_upload_over_the_limit_is_refused(locked: House) -> None:
         assert http.post("/gradio_api/upload", files={"files": ("a.png", bytes(11 * 2**20))}).status_code == 413
 
 
+def test_an_address_with_colons_opens_too(tmp_path: Path) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    house = House(tmp_path, host="::1")
+    house.open()
+    assert house.url.startswith("http://[::1]:")
+    assert httpx.get(house.url).status_code == 200
+    house.close()
+
+
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         house = House(tmp_path, port=taken.getsockname()[1])

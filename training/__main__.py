@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from training import fonts
 from training.batches import Plan
 from training.publish import publish
 from training.train import Run, train
@@ -43,12 +44,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--easy-blocks", type=int, default=8, help="blocks of 512 easy chats first (default %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--any-fonts", action="store_true", help="go on where fonts that training draws with are missing"
+    )
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train, then write the model."""
     options = parse(arguments)
+    fonts.require(lenient=options.any_fonts or options.publish)
     # An ordinary stop ends as an exception, so that the checkpoint is written and the drawing processes end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     torch.set_num_threads(options.threads)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from backend.media.frame import Frame, clock
 from backend.media.sheets import contact_sheets
 from training import prompts
-from training.scenes import BACKGROUNDS, COLOURS, KINDS, Colour, Shape, cover, paint
+from training.scenes import BACKGROUNDS, COLOURS, KINDS, PALETTE, Colour, Palette, Shape, cover, paint
 from training.values import Answer, Drawing, Mark, Piece, Turn, say
 
 SIDES = ("left", "right", "top", "bottom")
@@ -25,6 +25,7 @@ class Range:
     """How wide the domain is."""
 
     sheets: tuple[int, ...] = (1, 1, 1, 1, 1, 4)
+    palette: Palette = PALETTE
     tile: int = 224
 
 
@@ -59,7 +60,7 @@ def make(rng: random.Random, domain: Range) -> Clip:
     sheets = rng.choice(domain.sheets)
     events = tell(rng, seconds)
     clip = Clip(rng.choice(KINDS), colour, background, rng.choice(SIDES), seconds, events, (), ())
-    return film(clip, sheets * GRID * GRID, domain.tile, rng.randint(96, 160))
+    return film(clip, sheets * GRID * GRID, domain.tile, rng.randint(96, 160), domain.palette)
 
 
 def tell(rng: random.Random, seconds: int) -> tuple[Event, ...]:
@@ -78,10 +79,10 @@ def tell(rng: random.Random, seconds: int) -> tuple[Event, ...]:
     return (start, Event(1, "moves"), Event(rng.randint(2, seconds - 1), "vanishes"))
 
 
-def film(clip: Clip, count: int, side: int, frame_side: int) -> Clip:
+def film(clip: Clip, count: int, side: int, frame_side: int, palette: Palette = PALETTE) -> Clip:
     """Draw the clip's frames and their contact sheets."""
     times = [clip.seconds * number / (count - 1) for number in range(count)]
-    frames = [Frame(time, frame(clip, time, frame_side)) for time in times]
+    frames = [Frame(time, frame(clip, time, frame_side, palette)) for time in times]
     sheets = contact_sheets(frames, (GRID, GRID), side)
     per = GRID * GRID
     drawings = []
@@ -116,12 +117,12 @@ def position(clip: Clip, time: float) -> tuple[float, float] | None:
     return x, y
 
 
-def frame(clip: Clip, time: float, side: int) -> Image.Image:
+def frame(clip: Clip, time: float, side: int, palette: Palette = PALETTE) -> Image.Image:
     """One frame of the clip."""
-    image = Image.new("RGB", (side, side), BACKGROUNDS[clip.background])
+    image = Image.new("RGB", (side, side), palette.backgrounds[clip.background])
     at = position(clip, time)
     if at is not None:
-        ink: Colour = COLOURS[clip.colour]
+        ink: Colour = palette.colours[clip.colour]
         paint(ImageDraw.Draw(image), clip.kind, ink, at[0] * side, at[1] * side, 0.17 * side)
     return image
 
@@ -145,17 +146,21 @@ def describe(clip: Clip) -> Answer:
     for number, (event, (sheet, mark)) in enumerate(zip(clip.events, clip.places, strict=True)):
         match event.kind:
             case "is":
-                text = f"A {thing} is {_side(clip.start)}."
+                text = f"{_an(thing)} is {_side(clip.start)}."
             case "moves":
                 text = f"It moves {GOES[OPPOSITE[clip.start]]}."
             case "appears":
-                text = f"A {thing} appears {_side(clip.start)}."
+                text = f"{_an(thing)} appears {_side(clip.start)}."
             case _:
                 text = "It disappears."
         time = Piece(clock(event.second), tuple(mark for _ in clock(event.second)), sheet)
         shape = Piece(text, (mark + 1,), sheet)
         answer += say(" [" if number else "[", time, "] ", shape)
     return answer
+
+
+def _an(thing: str) -> str:
+    return f"An {thing}" if thing[0] in "aeiou" else f"A {thing}"
 
 
 def _side(spot: str) -> str:
@@ -172,7 +177,7 @@ def ask(clip: Clip, rng: random.Random) -> Turn:
         )
         if question == "What color is it?":
             return Turn(question, say("It is", Piece(f" {clip.colour}", (mark + 1,), sheet), "."))
-        return Turn(question, say("A", Piece(f" {clip.colour} {clip.kind}", (mark + 1,), sheet), "."))
+        return Turn(question, say(Piece(_an(f"{clip.colour} {clip.kind}"), (mark + 1,), sheet), "."))
     if "moves" in kinds:
         return Turn("Which way does it move?", say(f"It moves {GOES[OPPOSITE[clip.start]]}."))
     return Turn("Does it move?", say("No."))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
 
 from PIL import ImageFont
 
-FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "/Library/Fonts")
+FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "/Library/Fonts", ".cache/fonts")
 
 TRAINING = (
     "DejaVuSans",
@@ -22,10 +23,16 @@ TRAINING = (
     "LiberationMono-Regular",
     "LiberationMono-Bold",
     "LiberationSerif-Regular",
+    "DejaVuSerif-Bold",
+    "LiberationSerif-Bold",
+    "DejaVuSerifCondensed-Bold",
 )
 HELD_OUT = ("NotoSans-Regular", "NotoSerif-Regular", "DejaVuSansMono-Bold")
-MATHS = ("DejaVuSerif", "DejaVuSerif-Italic")
-MATHS_HELD_OUT = ("DejaVuSans-Oblique",)
+MATHS = ("DejaVuSerif", "DejaVuSerif-Italic", "DejaVuSans", "LiberationSerif-Regular", "LiberationSerif-Italic")
+MATHS_HELD_OUT = ("DejaVuSans-Oblique", "DejaVuMathTeXGyre")
+
+PACKAGES = ("fonts-dejavu-core", "fonts-dejavu-extra", "fonts-liberation", "fonts-noto-core")
+"""The Debian packages that hold them."""
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -37,6 +44,26 @@ def _found() -> dict[str, str]:
         for path in sorted(Path(folder).expanduser().rglob("*.ttf")):
             files.setdefault(path.stem, str(path))
     return files
+
+
+def missing() -> tuple[str, ...]:
+    """The fonts of all lists that this machine lacks."""
+    listed = dict.fromkeys((*TRAINING, *HELD_OUT, *MATHS, *MATHS_HELD_OUT))
+    return tuple(name for name in listed if name not in _found())
+
+
+def require(lenient: bool = False) -> None:
+    """Stop where listed fonts are missing, for then nothing drawn here can be repeated elsewhere; or only warn."""
+    lacking = missing()
+    if not lacking:
+        return
+    said = (
+        f"These fonts are missing: {', '.join(lacking)}. Install them (Debian: apt install {' '.join(PACKAGES)}), or"
+        " go on without them with --any-fonts; what is drawn, and every score, then differs from other machines'."
+    )
+    if not lenient:
+        raise SystemExit(said)
+    print(said, file=sys.stderr, flush=True)
 
 
 def available(names: tuple[str, ...]) -> tuple[str, ...]:

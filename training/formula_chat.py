@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 from training import fonts, formulas, prompts
-from training.formulas import Big, Fraction, Root, parts_of
+from training.formulas import Big, Fraction, Matrix, Root, parts_of
 from training.typeset import Formula, typeset
 from training.values import Turn, say
 
@@ -40,7 +40,7 @@ def ask(formula: Formula, rng: random.Random) -> Turn:
         question = rng.choice((prompts.CAPTION, prompts.DETAILED, prompts.ALT, "What is this?"))
         return Turn(question, say("A printed formula: ", *formula.latex))
     word, wanted = rng.choice((("a fraction", "frac"), ("a square root", "root"), ("a sum", "\\sum"),
-                               ("an integral", "\\int"), ("an equals sign", "=")))  # fmt: skip
+                               ("an integral", "\\int"), ("an equals sign", "="), ("a matrix", "matrix")))  # fmt: skip
     there = any(_is(part, wanted) for part in parts_of(formula.node))
     return Turn(f"Is there {word} in it?", say("Yes." if there else "No."))
 
@@ -51,6 +51,8 @@ def _is(part: formulas.Node, wanted: str) -> bool:
             return wanted == "frac"
         case Root():
             return wanted == "root"
+        case Matrix():
+            return wanted == "matrix"
         case Big(latex, _, _):
             return wanted == latex
         case formulas.Symbol(latex):

@@ -58,7 +58,22 @@ class Big:
     high: Node
 
 
-Node = Symbol | Group | Fraction | Root | Script | Big
+@dataclass(frozen=True)
+class Matrix:
+    """Rows of cells between brackets, as LaTeX's environment `kind` sets them: pmatrix, bmatrix or vmatrix."""
+
+    kind: str
+    rows: tuple[tuple[Node, ...], ...]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Values, each with its condition, behind one brace."""
+
+    rows: tuple[tuple[Node, ...], ...]
+
+
+Node = Symbol | Group | Fraction | Root | Script | Big | Matrix | Cases
 
 
 @dataclass(frozen=True)
@@ -67,15 +82,64 @@ class Range:
 
     max_terms: int = 2
     greek: tuple[str, ...] = ("\\alpha", "\\beta", "\\gamma", "\\theta", "\\lambda", "\\pi", "\\sigma", "\\omega")
+    matrices: float = 0.0
+    cases: float = 0.0
+    max_side: int = 3
 
 
 def make(rng: random.Random, domain: Range) -> Node:
     """A formula of one side, or two with a relation between them."""
+    kind = rng.random()
+    if kind < domain.matrices:
+        return _with_matrix(rng, domain)
+    if kind < domain.matrices + domain.cases:
+        return _by_cases(rng, domain)
     if rng.random() < 0.12:
         return _side(rng, domain, 1)
     left = _term(rng, domain) if rng.random() < 0.6 else _side(rng, domain, 2)
     right = _side(rng, domain, domain.max_terms - (0 if isinstance(left, Symbol) else 1))
     return _joined(left, Symbol(rng.choice(RELATIONS)), right)
+
+
+def _cell(rng: random.Random, domain: Range) -> Node:
+    """What goes into a matrix: mostly a digit or a letter."""
+    kind = rng.random()
+    if kind < 0.45:
+        return Symbol(str(rng.randint(0, 9)))
+    if kind < 0.55:
+        return Group((Symbol("-"), Symbol(str(rng.randint(1, 9)))))
+    if kind < 0.9:
+        return letter(rng, domain)
+    return Script(Symbol(rng.choice(LETTERS)), None, Symbol(rng.choice("0123ijkn")))
+
+
+def _matrix(rng: random.Random, domain: Range, width: int) -> Matrix:
+    height = rng.randint(2, domain.max_side)
+    rows = tuple(tuple(_cell(rng, domain) for _ in range(width)) for _ in range(height))
+    kind = rng.choice(("pmatrix", "bmatrix", "vmatrix") if height == width else ("pmatrix", "bmatrix"))
+    return Matrix(kind, rows)
+
+
+def _with_matrix(rng: random.Random, domain: Range) -> Node:
+    """A matrix alone, named, or times a letter."""
+    matrix, kind = _matrix(rng, domain, rng.choice((1, 2, 2, *range(3, domain.max_side + 1)))), rng.random()
+    if kind < 0.3:
+        return matrix
+    if kind < 0.8:
+        return _joined(Symbol(rng.choice("ABCMRPT")), Symbol("="), matrix)
+    return _joined(letter(rng, domain), matrix)
+
+
+def _by_cases(rng: random.Random, domain: Range) -> Node:
+    """A name that is one of two or three values."""
+    variable = Symbol(rng.choice("xtn"))
+    rows = []
+    for _ in range(rng.randint(2, domain.max_side)):
+        value = rng.choice((Symbol(str(rng.randint(0, 9))), letter(rng, domain),
+                            Script(variable, Symbol("2"), None), Group((Symbol("-"), variable))))  # fmt: skip
+        sign = rng.choice(("<", ">", "=", "\\leq", "\\geq"))
+        rows.append((value, _joined(variable, Symbol(sign), Symbol(str(rng.randint(0, 9))))))
+    return _joined(Symbol(rng.choice("fguy")), Symbol("="), Cases(tuple(rows)))
 
 
 def _joined(*nodes: Node) -> Group:
@@ -165,4 +229,6 @@ def parts_of(node: Node) -> tuple[Node, ...]:
             inner = (base, power, index)
         case Big(_, low, high):
             inner = (low, high)
+        case Matrix(_, rows) | Cases(rows):
+            inner = tuple(cell for row in rows for cell in row)
     return (node, *(part for child in inner if child is not None for part in parts_of(child)))

@@ -16,7 +16,18 @@ GREEK = {
     "\\sigma": "σ",
     "\\omega": "ω",
 }
-"""LaTeX command -> the letter that is drawn."""
+
+MORE_GREEK = {
+    "\\epsilon": "ε",
+    "\\rho": "ρ",
+    "\\tau": "τ",
+    "\\phi": "φ",
+    "\\psi": "ψ",
+    "\\Gamma": "Γ",
+    "\\Delta": "Δ",
+    "\\Omega": "Ω",
+}
+"""LaTeX command -> the letter that is drawn; new classes go to the end, so that earlier ones keep their numbers."""
 
 SIGNS = ("−", "±", "·", "∑", "∫", "√", "∞", "≤", "≥", "≠", "bar", "€", "£")
 
@@ -28,6 +39,7 @@ CHARACTERS: tuple[str, ...] = (
     " ",
     *GREEK.values(),
     *SIGNS,
+    *MORE_GREEK.values(),
 )
 
 MAX_ITEMS = 8
@@ -62,6 +74,10 @@ ROLES: tuple[str, ...] = (
     "star",
     "diamond",
     "clock",
+    "hour",
+    "minute",
+    "display",
+    *(f"cell{row}{column}" for row in range(3) for column in range(3)),
 )
 
 MAX_INDEX = 32

@@ -5,7 +5,24 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
-from training import clips, drills, fonts, formula_chat, paper, receipt_chat, receipts, scene_chat, scenes, text, words
+from training import (
+    clips,
+    clock_chat,
+    clocks,
+    drills,
+    fonts,
+    formula_chat,
+    formulas,
+    labels,
+    paper,
+    prompts,
+    receipt_chat,
+    receipts,
+    scene_chat,
+    scenes,
+    text,
+    words,
+)  # fmt: skip
 from training.values import Chat, Drawing, Turn, about
 
 
@@ -15,9 +32,10 @@ class Mixture:
 
     weights: dict[str, float] = field(
         default_factory=lambda: {
-            "receipt": 0.44,
+            "receipt": 0.40,
             "scene": 0.20,
-            "formula": 0.25,
+            "formula": 0.22,
+            "clock": 0.08,
             "clip": 0.05,
             "pair": 0.03,
             "text": 0.02,
@@ -27,6 +45,7 @@ class Mixture:
     receipt: receipts.Range = field(default_factory=receipts.Range)
     scene: scenes.Range = field(default_factory=scenes.Range)
     formula: formula_chat.Range = field(default_factory=formula_chat.Range)
+    clock: clocks.Range = field(default_factory=clocks.Range)
     clip: clips.Range = field(default_factory=clips.Range)
     wear: paper.Wear = field(default_factory=paper.Wear)
     questions: int = 4
@@ -35,26 +54,75 @@ class Mixture:
     systems: tuple[str, ...] = ("You are a helpful assistant.", "Answer briefly.", "You are Pocket.")
 
 
-TRAINING = Mixture()
+TRAINING = Mixture(
+    formula=formula_chat.Range(formulas=formulas.Range(matrices=0.08, cases=0.04), max_symbols=18),
+)
+"""What two CPU cores can learn: one tile of 224 pixels, receipts of up to four items."""
 
 EASY = Mixture(
-    weights={"receipt": 0.44, "scene": 0.24, "formula": 0.25, "text": 0.03, "clip": 0.03},
+    weights={"receipt": 0.44, "scene": 0.24, "formula": 0.25, "clock": 0.06, "text": 0.03, "clip": 0.03},
     receipt=receipts.Range(max_items=2),
     scene=scenes.Range(max_shapes=2),
     formula=formula_chat.Range(max_symbols=12),
+    clock=clocks.Range(step=5),
     clip=clips.Range(sheets=(1,)),
     wear=paper.CLEAN,
 )
 
-SEEING = replace(TRAINING, weights={"drill": 0.35, "receipt": 0.15, "formula": 0.2, "scene": 0.3}, silent=True)
+SEEING = replace(
+    TRAINING, weights={"drill": 0.35, "receipt": 0.15, "formula": 0.2, "scene": 0.2, "clock": 0.1}, silent=True
+)
 """Images alone: only what stands in each patch is learnt."""
 
-HELD_OUT = replace(
-    TRAINING,
-    receipt=replace(TRAINING.receipt, words=words.HELD_OUT, fonts=fonts.HELD_OUT),
-    formula=replace(TRAINING.formula, fonts=fonts.MATHS_HELD_OUT),
+FULL = Mixture(
+    weights={
+        "receipt": 0.34, "scene": 0.13, "formula": 0.22, "clock": 0.11, "clip": 0.11, "pair": 0.06, "text": 0.02,
+        "drill": 0.01,
+    },
+    receipt=receipts.Range(
+        max_items=labels.MAX_ITEMS, item_styles=("times", "front", "plain", "below"), tile=448, scales=(1.0, 1.0, 1.4),
+    ),
+    scene=scenes.Range(max_shapes=4, sides=(224, 280, 336, 448)),
+    formula=formula_chat.Range(
+        formulas=formulas.Range(
+            max_terms=3, greek=(*labels.GREEK, *labels.MORE_GREEK), matrices=0.12, cases=0.06,
+        ),
+        max_symbols=26,
+        sides=(224, 336, 448),
+    ),
+    clock=clocks.Range(sides=(224, 280, 336, 448)),
+    clip=clips.Range(sheets=(1, 1, 2, 3, 4), tile=448),
+    wear=paper.Wear(turn=4.0, blur=0.8, noise=10.0, shade=0.25, texture=0.3),
+    questions=6,
+    drill=drills.Range(tile=448),
+)  # fmt: skip
+"""The whole domain, for two by two tiles and a GPU."""
+
+FULL_EASY = replace(
+    FULL,
+    weights=EASY.weights,
+    receipt=replace(FULL.receipt, max_items=3),
+    formula=replace(FULL.formula, formulas=formulas.Range(), max_symbols=14),
+    clock=replace(FULL.clock, step=5),
+    clip=replace(FULL.clip, sheets=(1,)),
+    wear=paper.Wear(),
 )
-"""Other names and fonts; the seeds differ too."""
+
+FULL_SEEING = replace(FULL, weights=SEEING.weights, silent=True)
+
+HELD_OUT = replace(
+    FULL,
+    receipt=replace(FULL.receipt, words=words.HELD_OUT, fonts=fonts.HELD_OUT),
+    scene=replace(FULL.scene, palette=scenes.HELD_OUT_PALETTE),
+    formula=replace(FULL.formula, fonts=fonts.MATHS_HELD_OUT),
+    clock=replace(
+        FULL.clock, fonts=fonts.HELD_OUT, faces=clocks.HELD_OUT_FACES, rims=clocks.HELD_OUT_RIMS,
+        displays=clocks.HELD_OUT_DISPLAYS, hands=("lance",), slants=(0.14, 0.2),
+    ),
+    clip=replace(FULL.clip, palette=scenes.HELD_OUT_PALETTE),
+)  # fmt: skip
+"""The whole domain with other names, fonts, shades, hands of clocks and displays, whatever a model was trained on; the
+seeds differ too."""
 
 
 def draw(rng: random.Random, mixture: Mixture, kind: str | None = None) -> Chat:
@@ -68,7 +136,11 @@ def draw(rng: random.Random, mixture: Mixture, kind: str | None = None) -> Chat:
         case "clip":
             clip = clips.make(rng, mixture.clip)
             shown = tuple(range(len(clip.drawings)))
-            chat = Chat(kind, clip.drawings, _first_shows(clips.turns(clip, rng, rng.randint(0, 2)), shown))
+            chat = Chat(
+                kind,
+                clip.drawings,
+                _first_shows(clips.turns(clip, rng, rng.randint(0, mixture.questions // 2)), shown),
+            )
         case "pair":
             chat = pair(rng, mixture)
         case _:
@@ -87,6 +159,9 @@ def single(rng: random.Random, mixture: Mixture, kind: str, questions: int) -> t
     if kind == "formula":
         formula = formula_chat.make(rng, mixture.formula)
         return paper.age(formula.drawing, rng, mixture.wear), formula_chat.turns(formula, rng, min(questions, 2))
+    if kind == "clock":
+        clock = clocks.make(rng, mixture.clock)
+        return paper.age(clock.drawing, rng, mixture.wear), clock_chat.turns(clock, rng, questions)
     scene = scenes.make(rng, mixture.scene)
     worn = replace(mixture.wear, turn=0.0)
     return paper.age(scene.drawing, rng, worn), scene_chat.turns(scene, rng, questions)
@@ -94,14 +169,21 @@ def single(rng: random.Random, mixture: Mixture, kind: str, questions: int) -> t
 
 def pair(rng: random.Random, mixture: Mixture) -> Chat:
     """Two images, one after the other: the second turn shows the first image again before the new one."""
-    kinds = rng.sample(("receipt", "scene", "formula"), 2)
+    kinds = rng.sample(("receipt", "scene", "formula", "clock"), 2)
     first, talk = single(rng, mixture, kinds[0], 1)
     second, more = single(rng, mixture, kinds[1], 1)
     early = _first_shows(talk[:1], (0,))
     late = [*_moved(more, 1)]
     if len(talk) > 1:
-        late.insert(rng.randint(0, len(late)), talk[1])
+        late.insert(rng.randint(0, len(late)), _earlier(talk[1], rng))
     return Chat("pair", (first, second), (*early, *_first_shows(tuple(late), (0, 1))))
+
+
+def _earlier(turn: Turn, rng: random.Random) -> Turn:
+    """A turn about the first image; where any image could be meant, its question says which."""
+    if turn.question in (*prompts.CAPTIONS, *prompts.CAPTION_OTHER) or rng.random() < 0.4:
+        return replace(turn, question=f"In the first image: {turn.question}")
+    return turn
 
 
 def _moved(turns: tuple[Turn, ...], drawing: int) -> tuple[Turn, ...]:

@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from training.values import Drawing, Mark
 
@@ -22,6 +22,7 @@ class Wear:
     noise: float = 8.0
     shade: float = 0.15
     jpeg: float = 0.3
+    texture: float = 0.0
 
 
 CLEAN = Wear(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -36,6 +37,8 @@ def age(drawing: Drawing, rng: random.Random, wear: Wear) -> Drawing:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.0, wear.blur)))
     if (wear.noise or wear.shade) and rng.random() < 0.6:
         image = _grain(image, rng, wear)
+    if wear.texture and rng.random() < wear.texture:
+        image = _fibres(image, rng)
     if rng.random() < wear.jpeg:
         image = _jpeg(image, rng.randint(50, 90))
     return replace(drawing, image=image)
@@ -66,6 +69,15 @@ def _grain(image: Image.Image, rng: random.Random, wear: Wear) -> Image.Image:
     light = 1.0 + slope * np.linspace(-1, 1, width if rng.random() < 0.5 else height, dtype=np.float32)
     light = light[None, :, None] if light.size == width else light[:, None, None]
     return Image.fromarray(np.clip(pixels * light + noise, 0, 255).astype(np.uint8))
+
+
+def _fibres(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Cloudy paper: slow random shades, stretched over the sheet."""
+    generator = np.random.default_rng(rng.getrandbits(32))
+    cells = (rng.randint(4, 24), rng.randint(4, 24))
+    clouds = Image.fromarray(generator.integers(255 - rng.randint(4, 28), 256, cells, np.uint8))
+    shade = clouds.resize(image.size, Image.Resampling.BICUBIC)
+    return ImageChops.multiply(image, Image.merge("RGB", (shade, shade, shade)))
 
 
 def _jpeg(image: Image.Image, quality: int) -> Image.Image:

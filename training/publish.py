@@ -13,11 +13,13 @@ import torch
 from training import card
 
 
-def publish(checkpoints: Path, out: Path, seed: int, device: str, note: str = "") -> None:
+def publish(checkpoints: Path, out: Path, seed: int, device: str, note: str = "", recipe: str = "cpu") -> None:
     """Copy the model out of the checkpoint folder; scores of an earlier model do not stay beside it."""
     progress = torch.load(checkpoints / "checkpoint.pt", map_location="cpu", weights_only=True)["progress"]
     out.mkdir(parents=True, exist_ok=True)
     (out / "scores.json").unlink(missing_ok=True)
+    for earlier in out.glob("model*.safetensors*"):
+        earlier.unlink()
     for path in (*(checkpoints / "model").iterdir(), checkpoints / "loss.png"):
         shutil.copyfile(path, out / path.name)
     facts = {
@@ -26,6 +28,7 @@ def publish(checkpoints: Path, out: Path, seed: int, device: str, note: str = ""
         "minutes": round(progress["seconds"] / 60, 1),
         "device": device_name(device),
         "seed": seed,
+        "recipe": recipe,
         "date": date.today().isoformat(),
         "note": note,
     }

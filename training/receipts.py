@@ -52,8 +52,9 @@ class Range:
 
     words: words.Words = words.TRAINING
     fonts: tuple[str, ...] = fonts.TRAINING
-    max_items: int = 3
+    max_items: int = 4
     item_styles: tuple[str, ...] = ("times", "front", "plain")
+    rules: float = 0.3
     tile: int = 224
     scales: tuple[float, ...] = (1.0, 1.0, 1.5, 2.0)
 
@@ -68,11 +69,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: cells from the left, cells up to the right edge, or all of it centred."""
+    """One line: cells from the left, cells up to the right edge, or all of it centred; or a drawn rule."""
 
     left: tuple[Cell, ...]
     right: tuple[Cell, ...] = ()
     centred: bool = False
+    rule: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def make(rng: random.Random, domain: Range) -> Receipt:
     style = rng.choice(domain.item_styles)
     purchase = _purchase(rng, domain, style)
     date_format = rng.choice(("iso", "iso", "dots"))
-    rows = _rows(purchase, rng, style, date_format)
+    rows = _rows(purchase, rng, style, date_format, rng.random() < domain.rules)
     drawing, fields = _draw(rows, rng, domain)
     return Receipt(purchase, drawing, fields, date_format)
 
@@ -114,7 +116,7 @@ def _items(rng: random.Random, domain: Range, style: str) -> tuple[Item, ...]:
         if style == "plain":
             items.append(Item(name, None, None, price))
         else:
-            items.append(Item(name, quantity, price if style == "times" else None, quantity * price))
+            items.append(Item(name, quantity, price if style in ("times", "below") else None, quantity * price))
     return tuple(items)
 
 
@@ -143,17 +145,20 @@ def _purchase(rng: random.Random, domain: Range, style: str) -> Purchase:
     )
 
 
-def _item_row(number: int, item: Item, style: str) -> Row:
+def _item_rows(number: int, item: Item, style: str) -> list[Row]:
     role = f"item{number}"
     amount = Cell(money(item.amount), f"{role}.amount")
     name = Cell(item.name, f"{role}.name")
     quantity = Cell(str(item.quantity), f"{role}.quantity")
     if style == "times":
         unit = Cell(money(item.unit_price or 0), f"{role}.unit")
-        return Row((name,), (quantity, Cell(" x ", "label"), unit, Cell("  ", "label"), amount))
+        return [Row((name,), (quantity, Cell(" x ", "label"), unit, Cell("  ", "label"), amount))]
+    if style == "below":
+        unit = Cell(money(item.unit_price or 0), f"{role}.unit")
+        return [Row((name,)), Row((Cell("  ", "label"), quantity, Cell(" x ", "label"), unit), (amount,))]
     if style == "front":
-        return Row((quantity, Cell(" ", "label"), name), (amount,))
-    return Row((name,), (amount,))
+        return [Row((quantity, Cell(" ", "label"), name), (amount,))]
+    return [Row((name,), (amount,))]
 
 
 def _when(purchase: Purchase, date_format: str, rng: random.Random) -> list[Row]:
@@ -169,14 +174,17 @@ def _when(purchase: Purchase, date_format: str, rng: random.Random) -> list[Row]
     return [Row((date, Cell("  ", "label"), time), centred=rng.random() < 0.5)]
 
 
-def _rows(purchase: Purchase, rng: random.Random, style: str, date_format: str) -> list[Row]:
+def _rows(purchase: Purchase, rng: random.Random, style: str, date_format: str, ruled: bool) -> list[Row]:
     centred = rng.random() < 0.6
     rows = [Row((Cell(purchase.shop, "shop"),), centred=centred)]
     if purchase.address is not None:
         rows.append(Row((Cell(purchase.address, "address"),), centred=centred))
     rows += _when(purchase, date_format, rng)
-    rows += [_item_row(number, item, style) for number, item in enumerate(purchase.items)]
-    return rows + _sums(purchase, rng)
+    rule = [Row((), rule=True)] if ruled else []
+    rows += rule
+    for number, item in enumerate(purchase.items):
+        rows += _item_rows(number, item, style)
+    return rows + rule + _sums(purchase, rng)
 
 
 def _sums(purchase: Purchase, rng: random.Random) -> list[Row]:
@@ -214,15 +222,20 @@ def _width(cells: tuple[Cell, ...], font: str, size: int) -> float:
     return sum(fonts.advance(font, size, character) for cell in cells for character in cell.text)
 
 
+def _lines(rows: list[Row]) -> float:
+    """The height of all rows in lines; a rule takes half of one."""
+    return sum(0.5 if row.rule else 1.0 for row in rows)
+
+
 def _fit(rows: list[Row], font: str, tile: int, rng: random.Random) -> tuple[int, float, float]:
     """A type size that fills the tile, the pitch of its lines, and the paper's width."""
-    pitch = min(tile / (len(rows) + 1.0), 24.0) * rng.uniform(0.92, 1.0)
+    pitch = min(tile / (_lines(rows) + 1.0), 24.0) * rng.uniform(0.92, 1.0)
     size = max(8, int(pitch * rng.uniform(0.70, 0.82)))
     while True:
         widest = max(_width(row.left, font, size) + _width(row.right, font, size) for row in rows)
         gap = 2.5 * size
         if widest + gap <= tile or size <= 8:
-            return size, max(pitch, size * 1.15), min(max(widest + gap, 0.62 * tile), tile + 40.0)
+            return size, max(pitch, size * 1.15), min(max(widest + gap, 139.0), tile + 40.0)
         size -= 1
 
 
@@ -232,15 +245,20 @@ def _draw(rows: list[Row], rng: random.Random, domain: Range) -> tuple[Drawing, 
     size, pitch, width = _fit(rows, font, domain.tile, rng)
     size, pitch = int(size * scale), pitch * scale
     width = int(max(width * scale, max(_width(row.left + row.right, font, size) for row in rows) + 1.5 * size))
-    height = int(pitch * (len(rows) + 0.8))
+    height = int(pitch * (_lines(rows) + 0.8))
     sheet = Image.new("RGB", (width, height), rng.choice(PAPER))
     pen = _Pen(ImageDraw.Draw(sheet), font, size, rng.choice(INK))
     margin = size * rng.uniform(0.4, 0.7)
-    for number, row in enumerate(rows):
-        y = pitch * (number + 0.9)
+    y, dashed = 0.4 * pitch, rng.random() < 0.5
+    for row in rows:
+        high = 0.5 * pitch if row.rule else pitch
+        y += high
+        if row.rule:
+            pen.rule(margin, width - margin, y - high / 2, dashed)
+            continue
         left = (width - _width(row.left, font, size)) / 2 if row.centred else margin
-        pen.write(row.left, left, y)
-        pen.write(row.right, width - margin - _width(row.right, font, size), y)
+        pen.write(row.left, left, y - 0.5 * pitch)
+        pen.write(row.right, width - margin - _width(row.right, font, size), y - 0.5 * pitch)
     return Drawing(sheet, tuple(pen.marks)), {role: tuple(marks) for role, marks in pen.fields.items()}
 
 
@@ -260,3 +278,9 @@ class _Pen:
                 self.fields.setdefault(cell.role, []).append(len(self.marks))
                 self.marks.append(Mark(x + step / 2, y, character, cell.role, index))
                 x += step
+
+    def rule(self, left: float, right: float, y: float, dashed: bool) -> None:
+        line, dash = max(1, self.size // 12), 0.5 * self.size if dashed else right - left
+        while left < right:
+            self.draw.line((left, y, min(left + dash, right), y), self.ink, line)
+            left += 1.8 * dash

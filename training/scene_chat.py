@@ -111,14 +111,43 @@ def _relation(scene: Scene, rng: random.Random) -> Turn | None:
     one, other = rng.sample(scene.shapes, 2)
     if any(_only(scene, kind=shape.kind, colour=shape.colour) is None for shape in (one, other)):
         return None
-    across, down = other.place % 3 - one.place % 3, other.place // 3 - one.place // 3
-    sideways = rng.random() < 0.5
-    if (across if sideways else down) == 0:
+    opposite = rng.choice((("left of", "right of"), ("above", "below")))
+    if not any(_stands(one, word, other) for word in opposite):
         return None
-    word, true = rng.choice((("left of", across > 0), ("right of", across < 0)) if sideways
-                            else (("above", down > 0), ("below", down < 0)))  # fmt: skip
+    word = rng.choice(opposite)
+    true = _stands(one, word, other)
     question = f"Is the {one.colour} {one.kind} {word} the {other.colour} {other.kind}?"
     return Turn(question, say("Yes." if true else "No."))
+
+
+def _number_of(scene: Scene, rng: random.Random) -> Turn:
+    """How many there are of a kind or a colour, none included."""
+    shape = rng.choice(scene.shapes)
+    if rng.random() < 0.5:
+        kind = shape.kind if rng.random() < 0.8 else rng.choice(KINDS)
+        count, question = sum(other.kind == kind for other in scene.shapes), f"How many {kind}s are there?"
+    else:
+        colour = shape.colour if rng.random() < 0.8 else rng.choice(tuple(COLOURS))
+        count, question = sum(other.colour == colour for other in scene.shapes), f"How many {colour} shapes are there?"
+    return Turn(question, say(f"There {'is' if count == 1 else 'are'} {count}."))
+
+
+def _beside(scene: Scene, rng: random.Random) -> Turn | None:
+    """What stands left of, right of, above or below a shape, where that is exactly one."""
+    one = rng.choice(scene.shapes)
+    if _only(scene, kind=one.kind, colour=one.colour) is None:
+        return None
+    word = rng.choice(("left of", "right of", "above", "below"))
+    found = [other for other in scene.shapes if _stands(other, word, one)]
+    if len(found) != 1:
+        return None
+    name = _piece(scene, found[0], found[0].words)
+    return Turn(f"What is {word} the {one.colour} {one.kind}?", say("A ", name, "."))
+
+
+def _stands(one: Shape, word: str, other: Shape) -> bool:
+    across, down = other.place % 3 - one.place % 3, other.place // 3 - one.place // 3
+    return {"left of": across > 0, "right of": across < 0, "above": down > 0, "below": down < 0}[word]
 
 
 def _exists(scene: Scene, rng: random.Random) -> Turn:
@@ -131,7 +160,9 @@ def _exists(scene: Scene, rng: random.Random) -> Turn:
     return Turn(f"Is there a {colour} {kind}?", say("Yes." if true else "No."))
 
 
-ASKERS: tuple[Asker, ...] = (_count, _background, _colour, _colour, _kind, _size, _where, _where, _relation, _exists)
+ASKERS: tuple[Asker, ...] = (
+    _count, _background, _colour, _colour, _kind, _size, _where, _where, _relation, _exists, _number_of, _beside,
+)  # fmt: skip
 
 
 def ask(scene: Scene, rng: random.Random) -> Turn:

@@ -27,6 +27,34 @@ BACKGROUNDS: dict[str, Colour] = {
     "light blue": (190, 220, 245),
     "beige": (240, 228, 200),
 }
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The shade of each colour's and background's name."""
+
+    colours: dict[str, Colour]
+    backgrounds: dict[str, Colour]
+
+
+PALETTE = Palette(COLOURS, BACKGROUNDS)
+HELD_OUT_PALETTE = Palette(
+    {
+        "red": (190, 20, 60),
+        "green": (80, 190, 80),
+        "blue": (30, 50, 160),
+        "yellow": (225, 190, 0),
+        "orange": (235, 115, 60),
+        "purple": (175, 90, 205),
+        "black": (55, 50, 60),
+    },
+    {
+        "white": (238, 238, 242),
+        "light blue": (205, 232, 250),
+        "beige": (228, 212, 180),
+    },
+)
+"""Shades outside the tints that training draws."""
 SIZES = {"small": 0.055, "medium": 0.095, "large": 0.145}
 PLACES = (
     "at the top left", "at the top", "at the top right",
@@ -70,6 +98,7 @@ class Range:
     max_shapes: int = 3
     tint: int = 18
     sides: tuple[int, ...] = (224, 224, 280, 336)
+    palette: Palette = PALETTE
 
 
 def _shape(rng: random.Random, place: int, background: str) -> Shape:
@@ -99,13 +128,13 @@ def draw(shapes: tuple[Shape, ...], background: str, rng: random.Random, domain:
     width, height = side, int(side * rng.choice((1.0, 1.0, 0.85)))
     if rng.random() < 0.3:
         width, height = height, width
-    image = Image.new("RGB", (width, height), _tinted(BACKGROUNDS[background], rng, domain.tint // 2))
+    image = Image.new("RGB", (width, height), _tinted(domain.palette.backgrounds[background], rng, domain.tint // 2))
     pen = ImageDraw.Draw(image)
     marks: list[Mark] = []
     centres = []
     for shape in shapes:
         x, y, radius = shape.x * width, shape.y * height, shape.radius * min(width, height)
-        paint(pen, shape.kind, _tinted(COLOURS[shape.colour], rng, domain.tint), x, y, radius)
+        paint(pen, shape.kind, _tinted(domain.palette.colours[shape.colour], rng, domain.tint), x, y, radius)
         centres.append(len(marks))
         marks.append(cover(shape, x, y, radius))
     return Scene(shapes, background, Drawing(image, tuple(marks)), tuple(centres))

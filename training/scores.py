@@ -78,7 +78,14 @@ def score(chat: Chat, answers: list[str], tally: Tally) -> None:
         if wanted.startswith("{"):
             _receipt(wanted, answer, prefix, tally)
         elif turn.question in (prompts.LATEX, *prompts.LATEX_OTHER):
-            tally.add(f"{prefix}formula exact", latex(answer) == latex(wanted))
+            right = latex(answer) == latex(wanted)
+            tally.add(f"{prefix}formula exact", right)
+            if not prefix:
+                tally.add("formula exact, a grid" if "\\begin" in wanted else "formula exact, no grid", right)
+        elif chat.kind == "clock" and clock(wanted) is not None:
+            _clock(chat, wanted, answer, tally)
+        elif chat.kind == "clock" and turn.question in (prompts.DISPLAY, *prompts.DISPLAY_OTHER):
+            tally.add("calculator display exact", answer.strip() == wanted.strip())
         elif turn.question in _VIDEO:
             _clip(wanted, answer, tally)
         elif chat.kind == "scene" and turn.question in _CAPTIONS:
@@ -92,11 +99,34 @@ def score(chat: Chat, answers: list[str], tally: Tally) -> None:
 def _receipt(wanted: str, answer: str, prefix: str, tally: Tally) -> None:
     truth, given = fields(wanted) or {}, fields(answer)
     tally.add(f"{prefix}receipt valid JSON", given is not None)
-    tally.add(f"{prefix}receipt exact", given == truth)
-    got = given or {}
-    tally.add(
-        f"{prefix}receipt fields", sum(path in got and got[path] == value for path, value in truth.items()), len(truth)
-    )
+    got, exact = given or {}, given == truth
+    right = sum(path in got and got[path] == value for path, value in truth.items())
+    tally.add(f"{prefix}receipt exact", exact)
+    tally.add(f"{prefix}receipt fields", right, len(truth))
+    if not prefix:
+        items = sum(path.endswith(".name") and path.startswith(".items") for path in truth)
+        size = "1 to 4 items" if items <= 4 else "5 to 8 items"
+        tally.add(f"receipt exact, {size}", exact)
+        tally.add(f"receipt fields, {size}", right, len(truth))
+
+
+def clock(text: str) -> tuple[int, str] | None:
+    """The time of day that a text tells, in minutes, with AM, PM or ""; None where it tells none."""
+    found = re.search(r"\b(\d{1,2}):(\d\d)\b(?: (AM|PM))?", text)
+    return (int(found[1]) * 60 + int(found[2]), found[3] or "") if found else None
+
+
+def _clock(chat: Chat, wanted: str, answer: str, tally: Tally) -> None:
+    truth, given = clock(wanted), clock(answer)
+    face = any(mark.role == "hour" for drawing in chat.drawings for mark in drawing.marks)
+    near = False
+    if truth is not None and given is not None and truth[1] == given[1]:
+        # A face goes round in twelve hours, a display in a day.
+        apart = (truth[0] - given[0]) % (720 if face else 1440)
+        near = apart in (0, 1, 719 if face else 1439)
+    for name in ("clock", "clock with hands" if face else "clock with digits"):
+        tally.add(f"{name} within a minute", near)
+    tally.add("clock exact", truth == given)
 
 
 def _scene(wanted: str, answer: str, tally: Tally) -> None:

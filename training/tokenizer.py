@@ -57,7 +57,8 @@ def json_chunks() -> list[str]:
 def latex_chunks() -> list[str]:
     """Commands and braces."""
     commands = {*typeset.GLYPHS, *(text for text in formulas.RELATIONS + formulas.SIGNS)}
-    return [*_LATEX, *sorted(command for command in commands if command.startswith("\\"))]
+    grids = [f"\\{side}{{{kind}}}" for side in ("begin", "end") for kind in (*typeset.BRACKETS, "cases")]
+    return [*_LATEX, *sorted(command for command in commands if command.startswith("\\")), *grids, "\\\\", "&"]
 
 
 def common_words(chats: Iterable[Chat], limit: int) -> list[str]:

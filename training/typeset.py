@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw
 
 from training import fonts
-from training.formulas import Big, Fraction, Group, Node, Root, Script, Symbol
-from training.labels import GREEK
+from training.formulas import Big, Cases, Fraction, Group, Matrix, Node, Root, Script, Symbol
+from training.labels import GREEK, MORE_GREEK
 from training.values import Answer, Drawing, Mark, Piece
 
-GLYPHS = {**GREEK, "\\leq": "≤", "\\geq": "≥", "\\neq": "≠", "\\cdot": "·", "\\pm": "±", "\\infty": "∞", "-": "−",
-          "\\sum": "∑", "\\int": "∫"}  # fmt: skip
+GLYPHS = {**GREEK, **MORE_GREEK, "\\leq": "≤", "\\geq": "≥", "\\neq": "≠", "\\cdot": "·", "\\pm": "±", "\\infty": "∞",
+          "-": "−", "\\sum": "∑", "\\int": "∫"}  # fmt: skip
 SPACED = ("=", "<", ">", "\\leq", "\\geq", "\\neq", "+", "-", "\\cdot", "\\pm")
 SMALLER = 0.68
+BRACKETS = {"pmatrix": ("(", ")"), "bmatrix": ("[", "]"), "vmatrix": ("|", "|")}
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,10 @@ class Setter:
                 return self._script(base, power, index, size, role)
             case Big(latex, low, high):
                 return self._big(latex, low, high, size, role)
+            case Matrix(kind, rows):
+                return self._fenced(kind, rows, BRACKETS[kind], size, role)
+            case Cases(rows):
+                return self._fenced("cases", rows, ("{", ""), size, role)
 
     def _row(self, boxes: list[Box]) -> Box:
         x = 0.0
@@ -150,6 +156,48 @@ class Setter:
         glyphs = (sign, *below.moved((width - below.width) / 2, down), *above.moved((width - above.width) / 2, up))
         return Box(width, above.rise - up, down + below.drop, glyphs)
 
+    def _fenced(
+        self, kind: str, rows: tuple[tuple[Node, ...], ...], brackets: tuple[str, str], size: float, role: str
+    ) -> Box:
+        """A grid of cells between brackets, its middle on the axis."""
+        left = self._next()
+        self._write(f"\\begin{{{kind}}}", left)
+        cells = self._cells(rows, size * 0.92)
+        right = self._next() if brackets[1] else -1
+        self._write(f"\\end{{{kind}}}", right)
+        columns = [max(box.width for box in column) for column in zip(*cells, strict=True)]
+        arm, gap, lead = 0.3 * size, 0.7 * size, 0.25 * size
+        heights = [(max(box.rise for box in row), max(box.drop for box in row)) for row in cells]
+        height = sum(rise + drop for rise, drop in heights) + lead * (len(rows) - 1)
+        top = -0.28 * size - height / 2
+        wide = sum(columns) + gap * (len(columns) - 1) + 0.3 * size
+        fences = [Glyph(brackets[0], 0.0, top + height, round(size), role, left, arm, height)]
+        if right >= 0:
+            fences.append(Glyph(brackets[1], arm + wide, top + height, round(size), role, right, arm, height))
+        glyphs, y = list[Glyph](), top
+        for row, (rise, drop) in zip(cells, heights, strict=True):
+            x = arm + 0.15 * size
+            for box, column in zip(row, columns, strict=True):
+                # Cases stand flush left, a matrix's cells in the middle of their columns.
+                glyphs += box.moved(x + (0.0 if right < 0 else (column - box.width) / 2), y + rise)
+                x += column + gap
+            y += rise + drop + lead
+        return Box(arm * len(fences) + wide + 0.06 * size, -top, top + height, (*fences, *glyphs))
+
+    def _cells(self, rows: tuple[tuple[Node, ...], ...], size: float) -> list[list[Box]]:
+        """Every cell set, in the order of the LaTeX."""
+        cells = []
+        for number, row in enumerate(rows):
+            if number:
+                self._write("\\\\", self.count)
+            boxes = []
+            for column, cell in enumerate(row):
+                if column:
+                    self._write("&", self.count)
+                boxes.append(self.set(cell, size, f"cell{number}{column}"))
+            cells.append(boxes)
+        return cells
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -209,5 +257,26 @@ def _put(pen: ImageDraw.ImageDraw, glyph: Glyph, font: str, ink: tuple[int, int,
                   (x + 0.55 * hook, y - 1), (x + hook, top), (x + glyph.width, top)]  # fmt: skip
         pen.line(points, ink, line, joint="curve")
         return Mark(x + 0.5 * hook, y - 0.3 * glyph.height, "√", glyph.role, index, 0.2 * glyph.size)
+    if glyph.height:
+        _bracket(pen, glyph, ink, line)
+        return Mark(middle, y - glyph.height / 2, glyph.label, glyph.role, index, 0.25 * glyph.size)
     pen.text((x, y), glyph.label, ink, fonts.load(font, glyph.size), anchor="ls")
     return Mark(middle, y - 0.3 * glyph.size, glyph.label, glyph.role, index, 0.3 * glyph.size)
+
+
+def _bracket(pen: ImageDraw.ImageDraw, glyph: Glyph, ink: tuple[int, int, int], line: int) -> None:
+    """A tall bracket from its lower left corner: a curve, a line with two feet, a bar, or a brace."""
+    width, height = 0.6 * glyph.width, glyph.height
+    left, top, bottom = glyph.x + 0.2 * glyph.width, glyph.y - height, glyph.y
+    outlines = {
+        "(": [(1 - math.sin(math.pi * step / 12), step / 12) for step in range(13)],
+        "[": [(1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (1.0, 1.0)],
+        "|": [(0.5, 0.0), (0.5, 1.0)],
+        "{": [(1.0, 0.0), (0.6, 0.03), (0.5, 0.1), (0.5, 0.42), (0.4, 0.47), (0.0, 0.5),
+              (0.4, 0.53), (0.5, 0.58), (0.5, 0.9), (0.6, 0.97), (1.0, 1.0)],
+    }  # fmt: skip
+    closing = {")": "(", "]": "["}
+    points = outlines[closing.get(glyph.label, glyph.label)]
+    if glyph.label in closing:
+        points = [(1.0 - x, y) for x, y in points]
+    pen.line([(left + x * width, top + y * (bottom - top)) for x, y in points], ink, line, joint="curve")

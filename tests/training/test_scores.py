@@ -4,7 +4,7 @@ import pytest
 
 from training import prompts, scores
 from training.scores import Tally
-from training.values import Chat, Turn, say
+from training.values import Chat, Drawing, Mark, Turn, say
 
 
 def tallied(kind, turns, answers):
@@ -17,12 +17,28 @@ def test_a_receipt_counts_by_field_and_as_a_whole():
     turn = Turn(prompts.RECEIPT, say('{"shop":"A","total":1.20,"items":[{"name":"Milk","amount":1.20}]}'))
     answer = '{"shop":"A","total":1.30,"items":[{"name":"Milk","amount":1.20}]}'
     found = tallied("receipt", [turn], [answer])
-    assert found == {"receipt exact": 0, "receipt fields": 0.75, "receipt valid JSON": 1}
+    assert found == {
+        "receipt exact": 0,
+        "receipt exact, 1 to 4 items": 0,
+        "receipt fields": 0.75,
+        "receipt fields, 1 to 4 items": 0.75,
+        "receipt valid JSON": 1,
+    }
+
+
+def test_receipts_are_counted_apart_by_their_length():
+    items = ",".join('{"name":"Milk","amount":1.20}' for _ in range(5))
+    text = f'{{"items":[{items}]}}'
+    found = tallied("receipt", [Turn(prompts.RECEIPT, say(text))], [text])
+    assert {name for name in found if "items" in name} == {
+        "receipt exact, 5 to 8 items",
+        "receipt fields, 5 to 8 items",
+    }
 
 
 def test_no_json_is_no_field():
     found = tallied("receipt", [Turn(prompts.RECEIPT, say('{"shop":"A"}'))], ["no"])
-    assert found == {"receipt exact": 0, "receipt fields": 0, "receipt valid JSON": 0}
+    assert found["receipt exact"] == found["receipt fields"] == found["receipt valid JSON"] == 0
 
 
 @pytest.mark.parametrize(
@@ -49,3 +65,31 @@ def test_a_clip_counts_with_and_without_times():
     turn = Turn(prompts.VIDEO, say("[0:00] A red star is at the top. [0:02] It moves down."))
     found = tallied("clip", [turn], ["[0:00] A red star is at the top. [0:03] It moves down."])
     assert found == {"clip exact with times": 0, "clip events, times aside": 1}
+
+
+def test_formulas_with_grids_are_counted_apart():
+    grid = "\\begin{pmatrix}1\\\\2\\end{pmatrix}"
+    turns = [Turn(prompts.LATEX, say(grid)), Turn(prompts.LATEX, say("x"))]
+    found = tallied("formula", turns, [grid, "y"])
+    assert found == {"formula exact": 0.5, "formula exact, a grid": 1, "formula exact, no grid": 0}
+
+
+@pytest.mark.parametrize(("wanted", "answer", "face", "near"), [
+    ("10:42", "10:43", True, 1), ("10:42", "10:44", True, 0), ("12:00", "11:59", True, 1), ("1:00", "12:59", True, 1),
+    ("00:00", "23:59", False, 1), ("12:00", "23:59", False, 0), ("4:07 PM", "4:07 AM", False, 0),
+    ("4:07 PM", "4:08 PM", False, 1), ("10:42", "no idea", True, 0),
+])  # fmt: skip
+def test_a_clock_counts_within_a_minute(wanted, answer, face, near):
+    marks = (Mark(0, 0, "", "hour", 0),) if face else ()
+    chat = Chat("clock", (Drawing(None, marks),), (Turn(prompts.CLOCK, say(f"It is {wanted}.")),))
+    tally = Tally()
+    scores.score(chat, [f"It is {answer}."], tally)
+    rows = tally.table()
+    assert rows["clock within a minute"]["score"] == near
+    assert rows[f"clock with {'hands' if face else 'digits'} within a minute"]["score"] == near
+    assert rows["clock exact"]["score"] == 0
+
+
+def test_a_calculator_counts_exactly():
+    turns = [Turn(prompts.DISPLAY, say("It is -3.50.")), Turn(prompts.DISPLAY, say("It is 7."))]
+    assert tallied("clock", turns, ["It is -3.50.", "It is 1."]) == {"calculator display exact": 0.5}

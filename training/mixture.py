@@ -56,6 +56,7 @@ class Mixture:
 
 TRAINING = Mixture(
     formula=formula_chat.Range(formulas=formulas.Range(matrices=0.08, cases=0.04), max_symbols=18),
+    wear=paper.Wear(turn=3.0, texture=0.2),
 )
 """What two CPU cores can learn: one tile of 224 pixels, receipts of up to four items."""
 

@@ -6,23 +6,27 @@ import argparse
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from training import fonts
-from training.batches import Plan
 from training.publish import publish
+from training.recipes import RECIPES
 from training.train import Run, train
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """The command line; None is left to the recipe."""
     parser = argparse.ArgumentParser(prog="python -m training", description="Train Pocket from scratch on drawn data.")
     cuda = torch.cuda.is_available()
     parser.add_argument(
-        "--minutes", type=float, default=20.0 if cuda else 120.0, help="the budget (default %(default)s)"
-    )
+        "--recipe", choices=tuple(RECIPES), default="gpu" if cuda else "cpu",
+        help="cpu: one tile and a smaller domain; gpu: two by two tiles and the whole of it (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--minutes", type=float, help="the budget")
     parser.add_argument("--steps", type=int, help="a budget in steps instead")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --checkpoints")
     parser.add_argument("--start", type=Path, help="begin with this model folder's weights instead of from scratch")
@@ -37,17 +41,29 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--workers", type=int, default=(os.cpu_count() or 2) if cuda else 1, help="processes that draw"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="CPU threads (default %(default)s)")
-    parser.add_argument("--batch", type=int, default=128 if cuda else 16, help="(default %(default)s)")
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate (default %(default)s)")
-    parser.add_argument("--seeing-blocks", type=int, default=24, help="blocks of images alone (default %(default)s)")
-    parser.add_argument(
-        "--easy-blocks", type=int, default=8, help="blocks of 512 easy chats first (default %(default)s)"
-    )
+    parser.add_argument("--batch", type=int, help="images of one step")
+    parser.add_argument("--rate", type=float, help="peak learning rate")
+    parser.add_argument("--seeing-blocks", type=int, help="blocks of images alone, first")
+    parser.add_argument("--easy-blocks", type=int, help="blocks of easy chats, next")
+    parser.add_argument("--save-every", type=float, help="seconds between checkpoints")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--any-fonts", action="store_true", help="go on where fonts that training draws with are missing"
-    )
+    parser.add_argument("--any-fonts", action="store_true", help="go on where fonts that are drawn with are missing")
     return parser.parse_args(arguments)
+
+
+def planned(options: argparse.Namespace) -> Run:
+    """The recipe with what the command line says instead."""
+    recipe = RECIPES[options.recipe]
+
+    def told(*names: str) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+    run = Run(
+        folder=options.checkpoints, steps=options.steps, workers=options.workers, device=options.device,
+        start=options.start, shape=recipe.shape, minutes=recipe.minutes, rate=recipe.rate,
+        save_every=recipe.save_every, plan=replace(recipe.plan, **told("seed", "batch", "seeing_blocks", "easy_blocks")),
+    )  # fmt: skip
+    return replace(run, **told("minutes", "rate", "save_every"))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -57,19 +73,9 @@ def main(arguments: list[str] | None = None) -> None:
     # An ordinary stop ends as an exception, so that the checkpoint is written and the drawing processes end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     torch.set_num_threads(options.threads)
-    run = Run(
-        folder=options.checkpoints, minutes=options.minutes, steps=options.steps, rate=options.rate,
-        workers=options.workers, device=options.device, start=options.start,
-        plan=Plan(
-            seed=options.seed,
-            batch=options.batch,
-            seeing_blocks=options.seeing_blocks,
-            easy_blocks=options.easy_blocks,
-        ),
-    )  # fmt: skip
     if not options.publish:
-        train(run, lambda line: print(line, flush=True), options.resume)
-    publish(options.checkpoints, options.out, options.seed, options.device, options.note)
+        train(planned(options), lambda line: print(line, flush=True), options.resume)
+    publish(options.checkpoints, options.out, options.seed, options.device, options.note, options.recipe)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import random
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from training.encode import Array, Encoder, Grid, Sample
+from training.encode import UNTOLD, Array, Encoder, Grid, Sample
 from training.mixture import EASY, SEEING, TRAINING, Mixture, draw
 
 
@@ -39,43 +40,57 @@ class Plan:
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded arrays of one batch; the image fields are None where no chat has an image."""
+    """Padded arrays of one batch; the image fields are None where no chat has an image.
+
+    Only tiles that hold something travel: `slots` says of each which of chats x images x tiles it is.
+    """
 
     ids: Array
     labels: Array
     sources: Array
     mask: Array
-    pixels: Array | None
-    cross: Array | None
-    patches: Array | None
-    """Classes of every patch: four characters, two roles, two indices."""
+    pixels: Array | None = None
+    slots: Array | None = None
+    aspects: Array | None = None
+    cross: Array | None = None
+    patches: Array | None = None
+    """Classes of every patch, chats x images x tiles x patches x classes; untold where there is no tile."""
 
     @property
     def size(self) -> int:
         """How many chats."""
         return int(self.ids.shape[0])
 
+    @property
+    def images(self) -> int:
+        """How many images each chat has."""
+        return 0 if self.aspects is None else int(self.aspects.shape[1])
 
-def collate(samples: list[Sample], pad: int) -> Batch:
+
+def collate(samples: list[Sample], pad: int, grid: Grid) -> Batch:
     """Pad chats with equally many images to one length."""
     length = max(len(sample.ids) for sample in samples)
     shape = (len(samples), length)
     ids, labels, sources = np.full(shape, pad), np.full(shape, -100), np.full(shape, -1)
     mask = np.zeros(shape, np.int64)
     images = len(samples[0].pictures)
-    cross = np.zeros((*shape, images, 1), np.int64)
+    cross = np.zeros((*shape, images, grid.tiles), np.int64)
     for row, sample in enumerate(samples):
         count = len(sample.ids)
         ids[row, :count], labels[row, :count], sources[row, :count] = sample.ids, sample.labels, sample.sources
         mask[row, :count] = 1
         for number, (start, end) in enumerate(sample.windows):
-            cross[row, start:end, number] = 1
+            cross[row, start:end, number, : len(sample.pictures[number].pixels)] = 1
     if not images:
-        return Batch(ids, labels, sources, mask, None, None, None)
-    pixels = np.stack([[shown.pixels for shown in sample.pictures] for sample in samples])
-    patches = np.stack([[np.concatenate((shown.characters, shown.roles, shown.indices), axis=1)
-                         for shown in sample.pictures] for sample in samples])  # fmt: skip
-    return Batch(ids, labels, sources, mask, pixels, cross, patches)
+        return Batch(ids, labels, sources, mask)
+    shown = [picture for sample in samples for picture in sample.pictures]
+    slots = [number * grid.tiles + tile for number, picture in enumerate(shown) for tile in range(len(picture.pixels))]
+    patches = np.full((len(shown) * grid.tiles, *shown[0].classes.shape[1:]), UNTOLD, np.int16)
+    patches[slots] = np.concatenate([picture.classes for picture in shown])
+    aspects = np.array([picture.aspect for picture in shown]).reshape(len(samples), images)
+    pixels = np.concatenate([picture.pixels for picture in shown])
+    patches = patches.reshape(len(samples), images, grid.tiles, *patches.shape[1:])
+    return Batch(ids, labels, sources, mask, pixels, np.array(slots), aspects, cross, patches)
 
 
 def draw_block(number: int, plan: Plan, encoder: Encoder) -> list[Batch]:
@@ -88,7 +103,7 @@ def draw_block(number: int, plan: Plan, encoder: Encoder) -> list[Batch]:
         alike = sorted((s for s in samples if len(s.pictures) == images), key=lambda sample: len(sample.ids))
         size = max(1, plan.batch // max(1, images))
         pad = int(encoder.tokenizer.pad_token_id or 0)
-        batches += [collate(alike[start : start + size], pad) for start in range(0, len(alike), size)]
+        batches += [collate(alike[start : start + size], pad, plan.grid) for start in range(0, len(alike), size)]
     rng.shuffle(batches)
     return batches
 
@@ -103,7 +118,7 @@ def _work(
         for batch in draw_block(number, plan, encoder):
             queue.put(batch)
         # An empty batch would be none at all: the end of a block is told by its size.
-        queue.put(Batch(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0), None, None, None))
+        queue.put(Batch(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0)))
         number += step
 
 
@@ -127,17 +142,21 @@ def stream(
         block, skip = block + 1, 0
 
 
-def tensors(batch: Batch, device: torch.device) -> dict[str, Tensor]:
-    """The model's inputs; pixels are normalised here as the processor does."""
+def tensors(batch: Batch, device: torch.device, grid: Grid) -> dict[str, Tensor]:
+    """The model's inputs; pixels are normalised here as the processor does, and missing tiles are zeros as there."""
     inputs = {
-        "input_ids": torch.from_numpy(batch.ids).long(),
-        "attention_mask": torch.from_numpy(batch.mask),
+        "input_ids": torch.from_numpy(batch.ids).long().to(device),
+        "attention_mask": torch.from_numpy(batch.mask).to(device),
     }
-    if batch.pixels is not None and batch.cross is not None:
-        pixels = torch.from_numpy(batch.pixels).to(device).float().div_(127.5).sub_(1.0)
-        count, images = batch.pixels.shape[:2]
-        inputs["pixel_values"] = pixels.permute(0, 1, 4, 2, 3)[:, :, None].contiguous()
-        inputs["aspect_ratio_ids"] = torch.ones(count, images, dtype=torch.long)
-        inputs["aspect_ratio_mask"] = torch.ones(count, images, 1, dtype=torch.long)
-        inputs["cross_attention_mask"] = torch.from_numpy(batch.cross)
-    return {name: value.to(device) for name, value in inputs.items()}
+    if batch.pixels is not None and batch.slots is not None and batch.cross is not None:
+        pixels = torch.from_numpy(batch.pixels).to(device).float().div_(127.5).sub_(1.0).permute(0, 3, 1, 2)
+        slots = torch.from_numpy(batch.slots).to(device)
+        shape = (batch.size, batch.images, grid.tiles)
+        room = torch.zeros((math.prod(shape), 3, grid.tile, grid.tile), device=device)
+        held = torch.zeros(math.prod(shape), dtype=torch.long, device=device)
+        room[slots], held[slots] = pixels, 1
+        inputs["pixel_values"] = room.view(*shape, 3, grid.tile, grid.tile)
+        inputs["aspect_ratio_ids"] = torch.from_numpy(batch.aspects).to(device)
+        inputs["aspect_ratio_mask"] = held.view(shape)
+        inputs["cross_attention_mask"] = torch.from_numpy(batch.cross).to(device)
+    return inputs

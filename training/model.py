@@ -22,11 +22,15 @@ from transformers import (
     MllamaProcessor,
     PreTrainedTokenizerFast,
 )
+from transformers.models.mllama.image_processing_pil_mllama import get_all_supported_aspect_ratios
 
 from training.batches import Batch, tensors
 from training.encode import SLOTS, Grid
 from training.labels import CHARACTERS, MAX_INDEX, ROLES
 from training.tokenizer import IMAGE, TEMPLATE, TURN
+
+SHARD = "15MB"
+"""The largest file of weights."""
 
 GUIDED_HEADS = 2
 """In each cross-attention layer, so many heads are told where to look."""
@@ -54,7 +58,8 @@ def config(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaConfig:
         "hidden_size": shape.vision_width, "intermediate_size": shape.vision_width * 4,
         "num_hidden_layers": shape.vision_layers, "num_global_layers": shape.vision_global_layers,
         "attention_heads": shape.heads, "image_size": shape.grid.tile, "patch_size": shape.grid.patch,
-        "max_num_tiles": 1, "supported_aspect_ratios": [[1, 1]],
+        "max_num_tiles": shape.grid.tiles,
+        "supported_aspect_ratios": [list(ratio) for ratio in get_all_supported_aspect_ratios(shape.grid.tiles)],
         "intermediate_layers_indices": list(shape.vision_kept),
         "vision_output_dim": shape.vision_width * (1 + len(shape.vision_kept)),
     }  # fmt: skip
@@ -88,9 +93,9 @@ def load(folder: Path) -> MllamaForConditionalGeneration:
 
 
 def processor(tokenizer: PreTrainedTokenizerFast, grid: Grid) -> MllamaProcessor:
-    """The processor that goes with it: one tile, pixels from -1 to 1."""
+    """The processor that goes with it: as many tiles as the grid has, pixels from -1 to 1."""
     images = MllamaImageProcessorPil(
-        size={"height": grid.tile, "width": grid.tile}, max_image_tiles=1,
+        size={"height": grid.tile, "width": grid.tile}, max_image_tiles=grid.tiles,
         image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5],
     )  # fmt: skip
     return MllamaProcessor(image_processor=images, tokenizer=tokenizer, chat_template=TEMPLATE)
@@ -104,7 +109,9 @@ def save(model: MllamaForConditionalGeneration, tokenizer: PreTrainedTokenizerFa
         do_sample=False, max_new_tokens=512, bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id,
         eos_token_id=int(tokenizer.convert_tokens_to_ids(TURN)),
     )  # fmt: skip
-    shipped.save_pretrained(folder)
+    for earlier in folder.glob("*.safetensors*"):
+        earlier.unlink()
+    shipped.save_pretrained(folder, max_shard_size=SHARD)
     processor(tokenizer, grid).save_pretrained(folder)
 
 
@@ -113,7 +120,7 @@ class Losses:
     """The parts of the loss: next token, patches, and where to look."""
 
     total: Tensor
-    parts: dict[str, float]
+    parts: dict[str, Tensor]
 
 
 class Learner(nn.Module):
@@ -145,19 +152,19 @@ class Learner(nn.Module):
         """All losses on one batch."""
         self._seen.clear()
         self._looked.clear()
-        inputs = tensors(batch, device)
+        inputs = tensors(batch, device, self.shape.grid)
         if batch.ids.shape[1] == 1 and batch.patches is not None:
             return self._see(inputs, torch.from_numpy(batch.patches).to(device).long())
         logits = self.model(**inputs, use_cache=False).logits
         labels = torch.from_numpy(batch.labels).to(device)[:, 1:]
         each = functional.cross_entropy(logits[:, :-1].transpose(1, 2).float(), labels, reduction="none")
         token = fair_mean(each, (labels >= 0).float())
-        total, parts = token, {"token": token.item()}
+        total, parts = token, {"token": token.detach()}
         if batch.patches is not None:
             patches = self._patch_loss(torch.from_numpy(batch.patches).to(device).long())
             look = self._look_loss(torch.from_numpy(batch.sources).to(device)[:, 1:])
             total = token + patches + guidance * look
-            parts |= {"patch": patches.item(), "look": look.item()}
+            parts |= {"patch": patches.detach(), "look": look.detach()}
         return Losses(total, parts)
 
     def _see(self, inputs: dict[str, Tensor], classes: Tensor) -> Losses:
@@ -168,11 +175,11 @@ class Learner(nn.Module):
             aspect_ratio_mask=inputs["aspect_ratio_mask"],
         )
         loss = self._patch_loss(classes)
-        return Losses(loss, {"patch": loss.item()})
+        return Losses(loss, {"patch": loss.detach()})
 
     def _patch_loss(self, classes: Tensor) -> Tensor:
         """What stands in each patch; empty places count little, they are many."""
-        logits = self.patch_head(self._seen[0][:, :, 0, 1:]).split(self.sizes, dim=-1)
+        logits = self.patch_head(self._seen[0][:, :, :, 1:]).split(self.sizes, dim=-1)
         loss = torch.zeros((), device=classes.device)
         for number, part in enumerate(logits):
             weight = torch.ones(part.shape[-1], device=part.device)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from training import model as models
 from training import tokenizer as tokenizers
 from training.batches import Batch, Plan, stream
-from training.mixture import TRAINING, draw
+from training.mixture import TRAINING, Mixture, draw
 from training.plot import plot
 
 Report = Callable[[str], None]
@@ -53,12 +54,12 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def make_tokenizer(seed: int, chats: int = 3000) -> PreTrainedTokenizerFast:
+def make_tokenizer(seed: int, mixture: Mixture = TRAINING, chats: int = 3000) -> PreTrainedTokenizerFast:
     """The tokenizer that fits what is going to be said."""
     import random
 
     rng = random.Random(f"{seed}:words")
-    return tokenizers.build(draw(rng, TRAINING) for _ in range(chats))
+    return tokenizers.build(draw(rng, mixture) for _ in range(chats))
 
 
 class Trainer:
@@ -83,16 +84,14 @@ class Trainer:
         cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
         return run.rate * cosine * min(1.0, (progress.step + 1) / run.warmup)
 
-    def step(self, batch: Batch) -> dict[str, float]:
-        """One update; a batch that is not full counts for less."""
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One update; a batch that is not full counts for less. The losses stay on the device: reading one waits."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         precise = self.device.type == "cpu"
         with contextlib.nullcontext() if precise else torch.autocast(self.device.type, torch.bfloat16):
             losses = self.learner(batch, self.device)
-        share = min(
-            1.0, batch.size * max(1, 0 if batch.pixels is None else batch.pixels.shape[1]) / self.run.plan.batch
-        )
+        share = min(1.0, batch.size * max(1, batch.images) / self.run.plan.batch)
         (losses.total * share).backward()
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
         self.optimizer.step()
@@ -136,7 +135,7 @@ def train(run: Run, report: Report, resume: bool = False) -> Progress:
     """Train until the budget is spent; returns where it ended."""
     resume = resume and (run.folder / "checkpoint.pt").exists()
     kept = run.folder / "model" if resume else run.start
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(kept) if kept else make_tokenizer(run.plan.seed)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(kept) if kept else make_tokenizer(run.plan.seed, run.plan.full)
     trainer = Trainer(run, tokenizer)
     if resume and trainer.load():
         report(f"resumed at step {trainer.progress.step}")
@@ -154,20 +153,18 @@ def train(run: Run, report: Report, resume: bool = False) -> Progress:
 def _loop(trainer: Trainer, report: Report) -> None:
     progress, run = trainer.progress, trainer.run
     began = saved = time.monotonic()
-    before, sums, count = progress.seconds, dict[str, float](), 0
+    before, sums, count = progress.seconds, dict[str, Tensor](), 0
     for position, batch in stream(run.plan, trainer.tokenizer, progress.position, run.workers):
         if trainer.finished():
             return
         parts = trainer.step(batch)
         progress.position = position
         count += 1
-        sums = {name: sums.get(name, 0.0) + value for name, value in parts.items()} | {
-            name: value for name, value in sums.items() if name not in parts
-        }
+        sums |= {name: sums.get(name, 0.0) + value for name, value in parts.items()}
         now = time.monotonic()
         progress.seconds = before + now - began
         if progress.step % 50 == 0:
-            means = {name: value / count for name, value in sums.items()}
+            means = {name: float(value) / count for name, value in sums.items()}
             progress.history.append({"step": progress.step, "samples": progress.samples, **means})
             report(_line(progress, means, trainer.rate()))
             sums, count = {}, 0

@@ -3,20 +3,34 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from training import mixture, model
-from training.batches import Plan, collate, draw_block
-from training.encode import Encoder, Grid, fit
+from training import __main__ as command
+from training import mixture, model, recipes
+from training.batches import Plan, collate, draw_block, tensors
+from training.encode import Encoder, Grid, fit, picture
+from training.labels import CHARACTERS
 from training.tokenizer import IMAGE, build
 from training.train import Run, Trainer
+from training.values import Chat, Drawing, Mark, Piece, Turn, say
 
 SHAPE = model.Shape(
     vision_width=32, vision_layers=1, vision_kept=(0,), text_width=32, text_layers=3, cross_layers=(1,), heads=2
 )
 KINDS = ("receipt", "scene", "formula", "clock", "clip", "pair", "text")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    # Threads that wait for each other make such small steps many times slower on a busy machine.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +99,14 @@ def test_pixels_are_those_of_the_processor(tokenizer, encoder):
     chat = mixture.draw(random.Random(2), mixture.TRAINING, "receipt")
     sample = encoder.encode(chat)
     wanted = model.processor(tokenizer, Grid())(images=chat.drawings[0].image, return_tensors="pt")["pixel_values"]
-    ours = torch.from_numpy(sample.pictures[0].pixels).permute(2, 0, 1).float() / 127.5 - 1
+    ours = torch.from_numpy(sample.pictures[0].pixels[0]).permute(2, 0, 1).float() / 127.5 - 1
     assert (wanted[0, 0, 0] - ours).abs().mean() < 0.01
 
 
 @pytest.mark.parametrize(("size", "fitted"), [((448, 224), (224, 112)), ((100, 50), (224, 112)), ((3, 900), (1, 224))])
 def test_an_image_fits_its_tile(size, fitted):
-    assert fit(size, 224) == fitted
+    layout = fit(size, Grid())
+    assert (layout.width, layout.height, layout.rows, layout.columns) == (*fitted, 1, 1)
 
 
 def test_a_token_points_at_the_patch_it_is_read_from(encoder, tokenizer):
@@ -111,11 +126,89 @@ def test_batches_hold_every_chat_and_are_the_same_each_time(encoder, batches):
 def test_the_windows_are_those_of_the_processor(tokenizer, encoder):
     chat = mixture.draw(random.Random(3), mixture.TRAINING, "pair")
     sample = encoder.encode(chat)
-    batch = collate([sample], tokenizer.pad_token_id)
+    batch = collate([sample], tokenizer.pad_token_id, Grid())
     text = tokenizer.apply_chat_template(messages(chat), tokenize=False)
     shown = [chat.drawings[number].image for turn in chat.turns for number in turn.drawings]
     wanted = model.processor(tokenizer, Grid())(images=shown, text=text, add_special_tokens=False)
     assert batch.cross.tolist() == wanted["cross_attention_mask"].tolist()
+
+
+FOUR = Grid(tile=56, patch=14, tiles=4)
+
+
+def paper(size, *marks):
+    return Drawing(Image.effect_noise(size, 90).convert("RGB"), marks)
+
+
+@pytest.mark.parametrize(
+    "size", [(50, 40), (100, 50), (50, 120), (112, 112), (300, 280), (30, 400), (400, 60), (57, 56)]
+)
+def test_an_image_of_several_tiles_is_that_of_the_processor(tokenizer, size):
+    drawing = paper(size)
+    chat = Chat("test", (drawing,), (Turn("What?", say("This."), (0,)),))
+    batch = collate([Encoder(tokenizer, FOUR).encode(chat)], tokenizer.pad_token_id, FOUR)
+    ours = tensors(batch, torch.device("cpu"), FOUR)
+    text = tokenizer.apply_chat_template(messages(chat), tokenize=False)
+    wanted = model.processor(tokenizer, FOUR)(
+        images=drawing.image, text=text, add_special_tokens=False, return_tensors="pt"
+    )
+    assert sorted(ours) == sorted(wanted)
+    assert (ours["pixel_values"] - wanted["pixel_values"]).abs().mean() < 0.01
+    for name in ("input_ids", "aspect_ratio_ids", "aspect_ratio_mask", "cross_attention_mask"):
+        assert ours[name].tolist() == wanted[name].tolist(), name
+
+
+def test_a_mark_stands_in_its_own_tile():
+    drawing = paper((112, 112), Mark(3, 3, "a", "shop", 0), Mark(109, 3, "b", "shop", 1), Mark(3, 60, "c", "shop", 2))
+    classes = picture(drawing, FOUR).classes
+    found = {(int(tile), int(place)): CHARACTERS[classes[tile, place, slot]]
+             for tile, place, slot in np.argwhere(classes[..., :4])}  # fmt: skip
+    assert found == {(0, 0): "a", (1, 3): "b", (2, 0): "c"}
+
+
+def test_a_thing_across_tiles_is_told_in_each():
+    classes = picture(paper((112, 112), Mark(56, 56, "", "circle", 5, 20.0)), FOUR).classes
+    assert {int(tile) for tile in np.argwhere(classes[..., 4])[:, 0]} == {0, 1, 2, 3}
+
+
+def test_a_token_of_several_tiles_points_at_the_key_of_its_patch(tokenizer):
+    drawings = (paper((112, 112), Mark(3, 3, "x", "shop", 0)), paper((112, 112), Mark(3, 60, "y", "shop", 0)))
+    answer = (Piece("x", (0,), 0), Piece("y", (0,), 1))
+    sample = Encoder(tokenizer, FOUR).encode(Chat("test", drawings, (Turn("What?", answer, (0, 1)),)))
+    # 17 keys a tile: a class token and 16 patches; the second image's keys come after the first image's four tiles.
+    assert [int(key) for key in sample.sources if key >= 0] == [1, 4 * 17 + 2 * 17 + 1]
+
+
+def test_a_model_of_several_tiles_learns_and_loads(tmp_path, tokenizer):
+    plan = Plan(batch=4, block=8, seeing_blocks=0, easy_blocks=0, grid=FOUR, full=mixture.FULL)
+    run = Run(folder=tmp_path, steps=20, warmup=1, plan=plan, shape=replace(SHAPE, grid=FOUR), rate=3e-3)
+    one = Trainer(run, tokenizer)
+    batch = max(draw_block(0, plan, Encoder(tokenizer, FOUR)), key=lambda batch: batch.images)
+    losses = [one.step(batch) for _ in range(6)]
+    assert all(losses[-1][name] < losses[0][name] for name in ("token", "patch"))
+    one.save()
+    loaded = AutoModelForImageTextToText.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    processor = AutoProcessor.from_pretrained(tmp_path / "model")
+    inputs = processor(
+        images=paper((112, 60)).image, text="<|image|>What?", add_special_tokens=False, return_tensors="pt"
+    )
+    assert inputs["aspect_ratio_mask"].tolist() == [[[1, 1, 1, 1]]]
+    assert loaded.generate(**inputs, max_new_tokens=2, do_sample=False).shape[1] > inputs["input_ids"].shape[1]
+
+
+def test_each_recipe_is_small_enough_to_ship_and_fits_its_grid(tokenizer):
+    for recipe in recipes.RECIPES.values():
+        with torch.device("meta"):
+            shipped = model.MllamaForConditionalGeneration(model.config(tokenizer, recipe.shape))
+        assert sum(weight.numel() for weight in shipped.parameters()) * 2 < 30e6
+        assert recipe.plan.grid == recipe.shape.grid
+
+
+def test_the_command_line_takes_what_it_leaves_out_from_the_recipe(tmp_path):
+    run = command.planned(command.parse(["--recipe", "gpu", "--batch", "8", "--checkpoints", str(tmp_path)]))
+    assert (run.plan, run.shape) == (replace(recipes.GPU.plan, batch=8, seed=1), recipes.GPU.shape)
+    assert (run.minutes, run.rate, run.folder) == (recipes.GPU.minutes, recipes.GPU.rate, tmp_path)
+    assert command.planned(command.parse(["--recipe", "cpu", "--minutes", "3"])).minutes == 3
 
 
 def trainer(folder, tokenizer, steps=6):

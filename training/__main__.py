@@ -58,10 +58,11 @@ def planned(options: argparse.Namespace) -> Run:
     def told(*names: str) -> dict[str, Any]:
         return {name: value for name in names if (value := getattr(options, name)) is not None}
 
+    plan = replace(recipe.plan, **told("seed", "batch", "seeing_blocks", "easy_blocks"))
     run = Run(
         folder=options.checkpoints, steps=options.steps, workers=options.workers, device=options.device,
         start=options.start, shape=recipe.shape, minutes=recipe.minutes, rate=recipe.rate,
-        save_every=recipe.save_every, plan=replace(recipe.plan, **told("seed", "batch", "seeing_blocks", "easy_blocks")),
+        save_every=recipe.save_every, plan=plan,
     )  # fmt: skip
     return replace(run, **told("minutes", "rate", "save_every"))
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import queue
 import random
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +19,11 @@ from transformers import PreTrainedTokenizerFast
 
 from training.encode import UNTOLD, Array, Encoder, Grid, Sample
 from training.mixture import EASY, SEEING, TRAINING, Mixture, draw
+
+PATIENCE = 600.0
+"""Seconds to wait for a batch; a block is drawn in tens of them."""
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -109,16 +118,17 @@ def draw_block(number: int, plan: Plan, encoder: Encoder) -> list[Batch]:
 
 
 def _work(
-    queue: multiprocessing.Queue[Batch], plan: Plan, tokenizer: PreTrainedTokenizerFast, first: int, step: int
+    drawn: multiprocessing.Queue[Batch], plan: Plan, tokenizer: PreTrainedTokenizerFast, first: int, step: int
 ) -> None:
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     encoder = Encoder(tokenizer, plan.grid)
     number = first
     while True:
         for batch in draw_block(number, plan, encoder):
-            queue.put(batch)
+            drawn.put(batch)
         # An empty batch would be none at all: the end of a block is told by its size.
-        queue.put(Batch(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0)))
+        drawn.put(Batch(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0)))
         number += step
 
 
@@ -129,17 +139,37 @@ def stream(
     context = multiprocessing.get_context("spawn")
     queues = [context.Queue(24) for _ in range(workers)]
     block, skip = position
-    for number, queue in enumerate(queues):
-        job = (queue, plan, tokenizer, block + number, workers)
+    for number, drawn in enumerate(queues):
+        job = (drawn, plan, tokenizer, block + number, workers)
         context.Process(target=_work, args=job, daemon=True).start()
     start = block
     while True:
-        queue, done = queues[(block - start) % workers], 0
-        while (batch := queue.get()).size:
+        drawn, done = queues[(block - start) % workers], 0
+        # A process that draws and died would otherwise be waited for without an end.
+        while (batch := drawn.get(timeout=PATIENCE)).size:
             done += 1
             if done > skip:
                 yield (block, done), batch
         block, skip = block + 1, 0
+
+
+def ahead(batches: Iterator[Item], depth: int = 4) -> Iterator[Item]:
+    """The same, fetched by a thread: unpacking a batch of many tiles takes as long as a step on a large GPU."""
+    fetched: queue.Queue[Item | BaseException] = queue.Queue(depth)
+
+    def fetch() -> None:
+        try:
+            for item in batches:
+                fetched.put(item)
+        except BaseException as error:
+            fetched.put(error)
+
+    threading.Thread(target=fetch, daemon=True).start()
+    while True:
+        item = fetched.get()
+        if isinstance(item, BaseException):
+            raise item
+        yield item
 
 
 def tensors(batch: Batch, device: torch.device, grid: Grid) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ class Range:
     fonts: tuple[str, ...] = fonts.TRAINING
     words: words.Words = field(default_factory=lambda: words.TRAINING)
     tile: int = 224
+    scales: tuple[float, ...] = (1.0, 1.0, 1.5, 2.0)
 
 
 def make(rng: random.Random, domain: Range) -> Drawing:
@@ -49,7 +50,7 @@ def _word(rng: random.Random, domain: Range) -> str:
 
 
 def _page(rng: random.Random, domain: Range) -> Drawing:
-    font, scale = rng.choice(fonts.available(domain.fonts)), rng.choice((1.0, 1.0, 1.5, 2.0))
+    font, scale = rng.choice(fonts.available(domain.fonts)), rng.choice(domain.scales)
     size = rng.choice((10, 11, 12, 12, 13, 13, 14, 14, 15, 16, 17, 18, 20))
     pitch, pixels, side = size * rng.uniform(1.2, 1.6) * scale, round(size * scale), int(domain.tile * scale)
     image = Image.new("RGB", (side, side), rng.choice(PAPER))

@@ -61,19 +61,17 @@ class Layout:
     columns: int
     grid: Grid
 
-    def patch(self, x: float, y: float) -> tuple[float, float]:
-        """The column and row, in patches of the canvas, of a point of the image; whole numbers are patches' edges."""
-        column = x * self.width / self.size[0] / self.grid.patch
-        row = y * self.height / self.size[1] / self.grid.patch
-        return (
-            min(max(column, 0.0), self.columns * self.grid.side - 1e-3),
-            min(max(row, 0.0), self.rows * self.grid.side - 1e-3),
-        )
+    def patches(self, marks: tuple[Mark, ...]) -> Array:
+        """Columns and rows, in patches of the canvas, of marks of the image, marks x 2; whole numbers are edges."""
+        points = np.array([(mark.x, mark.y) for mark in marks], np.float64).reshape(-1, 2)
+        patch, side = self.grid.patch, self.grid.side
+        points *= (self.width / self.size[0] / patch, self.height / self.size[1] / patch)
+        return np.clip(points, 0.0, (self.columns * side - 1e-3, self.rows * side - 1e-3))
 
-    def place(self, column: int, row: int) -> tuple[int, int]:
-        """The tile and the place in it of a patch of the canvas."""
+    def places(self, columns: Array, rows: Array) -> tuple[Array, Array]:
+        """The tiles and the places in them of patches of the canvas."""
         side = self.grid.side
-        return row // side * self.columns + column // side, row % side * side + column % side
+        return rows // side * self.columns + columns // side, rows % side * side + columns % side
 
 
 @dataclass(frozen=True)
@@ -117,39 +115,43 @@ def picture(drawing: Drawing, grid: Grid) -> Picture:
     canvas = np.zeros((rows * tile, columns * tile, 3), np.uint8)
     canvas[: layout.height, : layout.width] = np.asarray(scaled)
     pixels = canvas.reshape(rows, tile, columns, tile, 3).swapaxes(1, 2).reshape(rows * columns, tile, tile, 3)
-    classes = np.zeros((rows * columns, grid.side**2, SLOTS + 4), np.int16)
-    for mark in drawing.marks:
-        if mark.spread:
-            _fill(mark, layout, classes)
-        else:
-            _stamp(mark, layout, classes)
     aspect = get_all_supported_aspect_ratios(grid.tiles).index((rows, columns)) + 1
-    return Picture(np.ascontiguousarray(pixels), classes, aspect)
+    return Picture(np.ascontiguousarray(pixels), _classes(drawing.marks, layout), aspect)
 
 
-def _stamp(mark: Mark, layout: Layout, classes: Array) -> None:
+def _classes(marks: tuple[Mark, ...], layout: Layout) -> Array:
+    """What stands in each patch, tiles x patches x classes; later marks cover earlier ones."""
+    side = layout.grid.side
+    canvas = np.zeros((layout.rows * side, layout.columns * side, SLOTS + 4), np.int16)
+    for mark, (column, row) in zip(marks, layout.patches(marks).tolist(), strict=True):
+        if mark.spread:
+            _fill(mark, column, row, mark.spread * layout.width / layout.size[0] / layout.grid.patch, canvas)
+        else:
+            _stamp(mark, canvas[int(row), int(column)], column - int(column))
+    tiles = canvas.reshape(layout.rows, side, layout.columns, side, SLOTS + 4).swapaxes(1, 2)
+    return tiles.reshape(layout.rows * layout.columns, side**2, SLOTS + 4)
+
+
+def _stamp(mark: Mark, patch: Array, across: float) -> None:
     """Give a character its slot of its patch, or a free one beside it; the first in each half tells role and index."""
-    column, row = layout.patch(mark.x, mark.y)
-    patch, across = classes[layout.place(int(column), int(row))], column - int(column)
     slot, half = int(across * SLOTS), int(across * 2)
-    free = [other for other in (slot, slot + 1, slot - 1) if 0 <= other < SLOTS and not patch[other]]
-    patch[free[0] if free else slot] = CHARACTER_CLASS.get(mark.label, 0)
+    if patch[slot]:
+        free = [other for other in (slot + 1, slot - 1) if 0 <= other < SLOTS and not patch[other]]
+        slot = free[0] if free else slot
+    patch[slot] = CHARACTER_CLASS.get(mark.label, 0)
     if not patch[SLOTS + half]:
         patch[SLOTS + half] = ROLE_CLASS.get(mark.role, UNTOLD)
         patch[SLOTS + 2 + half] = min(mark.index, MAX_INDEX - 1)
 
 
-def _fill(mark: Mark, layout: Layout, classes: Array) -> None:
+def _fill(mark: Mark, column: float, row: float, reach: float, canvas: Array) -> None:
     """Give a thing larger than a character all the patches whose middle it reaches, and always its own."""
-    grid = layout.grid
-    column, row = layout.patch(mark.x, mark.y)
-    x, y, reach = column - 0.5, row - 0.5, mark.spread * layout.width / layout.size[0] / grid.patch
+    x, y = column - 0.5, row - 0.5
+    left, top = min(round(x), math.ceil(x - reach)), min(round(y), math.ceil(y - reach))
+    right, bottom = max(round(x), math.floor(x + reach)), max(round(y), math.floor(y + reach))
     character, role = CHARACTER_CLASS.get(mark.label, 0), ROLE_CLASS.get(mark.role, UNTOLD)
     told = (character,) * SLOTS + (role,) * 2 + (min(mark.index, MAX_INDEX - 1),) * 2
-    last_column, last_row = layout.columns * grid.side - 1, layout.rows * grid.side - 1
-    for down in {round(y), *range(math.ceil(y - reach), math.floor(y + reach) + 1)}:
-        for along in {round(x), *range(math.ceil(x - reach), math.floor(x + reach) + 1)}:
-            classes[layout.place(min(max(along, 0), last_column), min(max(down, 0), last_row))] = told
+    canvas[max(top, 0) : bottom + 1, max(left, 0) : right + 1] = told
 
 
 class Encoder:
@@ -203,8 +205,9 @@ class Encoder:
         """Token ids and, for each, the key of the patch where its first marked character stands."""
         text = "".join(piece.text for piece in answer)
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        known = {drawing: self._keys(drawings[drawing], slots.index(drawing)) for drawing in slots}
         keys = [
-            self._key(piece.drawing, piece.mark_of(at), drawings, slots)
+            known[piece.drawing][mark] if (mark := piece.mark_of(at)) >= 0 and piece.drawing in known else -1
             for piece in answer
             for at in range(len(piece.text))
         ]
@@ -213,10 +216,9 @@ class Encoder:
         ]
         return list(encoded["input_ids"]), read_from
 
-    def _key(self, drawing: int, mark: int, drawings: tuple[Drawing, ...], slots: tuple[int, ...]) -> int:
-        if mark < 0 or drawing not in slots:
-            return -1
-        point, layout = drawings[drawing].marks[mark], fit(drawings[drawing].image.size, self.grid)
-        column, row = layout.patch(point.x, point.y)
-        tile, place = layout.place(int(column), int(row))
-        return slots.index(drawing) * self.keys_per_image + tile * self.grid.keys + 1 + place
+    def _keys(self, drawing: Drawing, number: int) -> list[int]:
+        """For each mark the key of its patch, the drawing being the so-many-th of its turn."""
+        layout = fit(drawing.image.size, self.grid)
+        columns, rows = layout.patches(drawing.marks).astype(np.int64).T
+        tiles, places = layout.places(columns, rows)
+        return list((number * self.keys_per_image + tiles * self.grid.keys + 1 + places).tolist())

@@ -75,7 +75,10 @@ def available(names: tuple[str, ...]) -> tuple[str, ...]:
 def load(name: str, size: int) -> Font:
     """A font by its name at a size in pixels; Pillow's own where the file is missing."""
     path = _found().get(name)
-    return ImageFont.truetype(path, size) if path else ImageFont.load_default(size)
+    if path is None:
+        return ImageFont.load_default(size)
+    # The plain layout neither kerns nor depends on a library, so each character stands where its mark says.
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache

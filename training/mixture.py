@@ -95,7 +95,7 @@ FULL = Mixture(
     clip=clips.Range(sheets=(1, 1, 2, 3, 4), tile=448),
     wear=paper.Wear(turn=4.0, blur=0.8, noise=10.0, shade=0.25, texture=0.3),
     questions=6,
-    drill=drills.Range(tile=448),
+    drill=drills.Range(tile=448, scales=(1.0,)),
 )  # fmt: skip
 """The whole domain, for two by two tiles and a GPU."""
 

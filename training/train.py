@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 from training import model as models
 from training import tokenizer as tokenizers
-from training.batches import Batch, Plan, stream
+from training.batches import Batch, Plan, ahead, stream
 from training.mixture import TRAINING, Mixture, draw
 from training.plot import plot
 
@@ -80,8 +80,7 @@ class Trainer:
     def rate(self) -> float:
         """Warm-up, then a cosine over the budget down to a hundredth."""
         progress, run = self.progress, self.run
-        done = progress.step / run.steps if run.steps else progress.seconds / (run.minutes * 60)
-        cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+        cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * self.spent())) / 2
         return run.rate * cosine * min(1.0, (progress.step + 1) / run.warmup)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
@@ -100,11 +99,10 @@ class Trainer:
         self.progress.samples += batch.size
         return dict(losses.parts)
 
-    def finished(self) -> bool:
-        """Whether the budget is spent."""
-        if self.run.steps is not None:
-            return self.progress.step >= self.run.steps
-        return self.progress.seconds >= self.run.minutes * 60
+    def spent(self) -> float:
+        """The part of the budget that is spent, in steps or in time; 1 is all."""
+        progress, run = self.progress, self.run
+        return min(1.0, progress.step / run.steps if run.steps else progress.seconds / (run.minutes * 60))
 
     def save(self) -> None:
         """Write the checkpoint and the model, each in one move, and the plot."""
@@ -154,8 +152,8 @@ def _loop(trainer: Trainer, report: Report) -> None:
     progress, run = trainer.progress, trainer.run
     began = saved = time.monotonic()
     before, sums, count = progress.seconds, dict[str, Tensor](), 0
-    for position, batch in stream(run.plan, trainer.tokenizer, progress.position, run.workers):
-        if trainer.finished():
+    for position, batch in ahead(stream(run.plan, trainer.tokenizer, progress.position, run.workers)):
+        if trainer.spent() >= 1.0:
             return
         parts = trainer.step(batch)
         progress.position = position
@@ -166,16 +164,17 @@ def _loop(trainer: Trainer, report: Report) -> None:
         if progress.step % 50 == 0:
             means = {name: float(value) / count for name, value in sums.items()}
             progress.history.append({"step": progress.step, "samples": progress.samples, **means})
-            report(_line(progress, means, trainer.rate()))
+            report(_line(progress, means, trainer.rate(), trainer.spent()))
             sums, count = {}, 0
         if now - saved > run.save_every:
             trainer.save()
             saved = time.monotonic()
 
 
-def _line(progress: Progress, means: dict[str, float], rate: float) -> str:
+def _line(progress: Progress, means: dict[str, float], rate: float, spent: float) -> str:
+    bar = "#" * int(spent * 20)
     losses = " ".join(f"{name} {value:.3f}" for name, value in means.items())
     speed = progress.samples / max(progress.seconds, 1e-9)
     minutes = progress.seconds / 60
-    done = f"{minutes:6.1f} min  step {progress.step:6d}  samples {progress.samples:7d}"
+    done = f"[{bar:.<20}] {spent:4.0%}  {minutes:6.1f} min  step {progress.step:6d}  samples {progress.samples:7d}"
     return f"{done}  {speed:5.1f}/s  rate {rate:.1e}  {losses}"

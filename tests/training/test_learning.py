@@ -11,7 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from training import __main__ as command
 from training import mixture, model, recipes
-from training.batches import Plan, collate, draw_block, tensors
+from training.batches import Plan, ahead, collate, draw_block, tensors
 from training.encode import Encoder, Grid, fit, picture
 from training.labels import CHARACTERS
 from training.tokenizer import IMAGE, build
@@ -209,6 +209,17 @@ def test_the_command_line_takes_what_it_leaves_out_from_the_recipe(tmp_path):
     assert (run.plan, run.shape) == (replace(recipes.GPU.plan, batch=8, seed=1), recipes.GPU.shape)
     assert (run.minutes, run.rate, run.folder) == (recipes.GPU.minutes, recipes.GPU.rate, tmp_path)
     assert command.planned(command.parse(["--recipe", "cpu", "--minutes", "3"])).minutes == 3
+
+
+def test_batches_fetched_ahead_come_in_order_and_bring_their_error():
+    def some():
+        yield from range(10)
+        raise RuntimeError("no more")
+
+    fetched, seen = ahead(some(), depth=2), []
+    with pytest.raises(RuntimeError, match="no more"):
+        seen.extend(fetched)
+    assert seen == list(range(10))
 
 
 def trainer(folder, tokenizer, steps=6):

@@ -159,6 +159,8 @@ class Encoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, grid: Grid) -> None:
         self.tokenizer, self.grid = tokenizer, grid
+        # Without the wrapper, whose checks take longer than the work.
+        self.fast = tokenizer.backend_tokenizer
         self.image = int(tokenizer.convert_tokens_to_ids(IMAGE))
         self.turn = int(tokenizer.convert_tokens_to_ids(TURN))
         self.keys_per_image = grid.keys * grid.tiles
@@ -197,24 +199,22 @@ class Encoder:
         return f"{self._head(role)}{content}{TURN}"
 
     def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return list(self.fast.encode(text, add_special_tokens=False).ids)
 
     def _answer(
         self, answer: Answer, drawings: tuple[Drawing, ...], slots: tuple[int, ...]
     ) -> tuple[list[int], list[int]]:
         """Token ids and, for each, the key of the patch where its first marked character stands."""
         text = "".join(piece.text for piece in answer)
-        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        encoded = self.fast.encode(text, add_special_tokens=False)
         known = {drawing: self._keys(drawings[drawing], slots.index(drawing)) for drawing in slots}
         keys = [
             known[piece.drawing][mark] if (mark := piece.mark_of(at)) >= 0 and piece.drawing in known else -1
             for piece in answer
             for at in range(len(piece.text))
         ]
-        read_from = [
-            next((key for key in keys[start:end] if key >= 0), -1) for start, end in encoded["offset_mapping"]
-        ]
-        return list(encoded["input_ids"]), read_from
+        read_from = [next((key for key in keys[start:end] if key >= 0), -1) for start, end in encoded.offsets]
+        return list(encoded.ids), read_from
 
     def _keys(self, drawing: Drawing, number: int) -> list[int]:
         """For each mark the key of its patch, the drawing being the so-many-th of its turn."""

@@ -19,7 +19,7 @@ class Talker:
         self.processor: Any = AutoProcessor.from_pretrained(folder)
         self.model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).to(device).eval()
 
-    def answers(self, chat: Chat, most: int = 320) -> list[str]:
+    def answers(self, chat: Chat, most: int = 640) -> list[str]:
         """The answer to each question, the model's own earlier answers in its view."""
         text = self._message("system", chat.system) if chat.system else ""
         images, answers = [], []

@@ -121,11 +121,15 @@ def _trained(training: dict[str, Any]) -> str:
 def _table(scores: dict[str, Any]) -> str:
     if not scores:
         return "\n## Scores\n\nNot evaluated yet.\n"
-    rows = "".join(f"| {name} | {row['score']:.1%} | {row['asked']} |\n" for name, row in scores["scores"].items())
+    targets = scores.get("targets", {})
+    rows = "".join(
+        f"| {name} | {row['score']:.1%} | {row['asked']} | {f'{targets[name]:.0%}' if name in targets else ''} |\n"
+        for name, row in scores["scores"].items()
+    )
     speed = scores["speed"]
     return (
         f"\n## Scores\n\nHeld-out set `{scores['seed']}`, {scores['date']}, answers generated greedily.\n\n"
-        f"| measure | right | asked |\n|---|---|---|\n{rows}\n"
+        f"| measure | right | asked | target on a GPU |\n|---|---|---|---|\n{rows}\n"
         f"First token after {speed['first_token_seconds']} s, then {speed['tokens_a_second']} tokens a second, on the"
         " machine that ran it.\n"
     )

@@ -69,7 +69,8 @@ def evaluate(folder: Path, size: Size, device: str) -> dict[str, Any]:
         scores.score(chat, talker.answers(chat), tally)
         if number % 20 == 0:
             print(f"{number} chats, {time.perf_counter() - began:.0f} s", flush=True)
-    return {"seed": SEED, "date": date.today().isoformat(), "scores": tally.table(), "speed": speed(talker)}
+    return {"seed": SEED, "date": date.today().isoformat(), "scores": tally.table(),
+            "targets": scores.TARGETS, "speed": speed(talker)}  # fmt: skip
 
 
 def main() -> None:

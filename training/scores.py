@@ -9,11 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training import prompts
-from training.values import Chat
+from training.values import Chat, Turn
 
 _CAPTIONS = (prompts.CAPTION, prompts.DETAILED, prompts.ALT, *prompts.CAPTION_OTHER)
 _VIDEO = (prompts.VIDEO, *prompts.VIDEO_OTHER)
 _FACT = re.compile(r"\b(?:small|medium|large) \w+ \w+(?: is [a-z ]+)?")
+
+TARGETS = {
+    "receipt fields": 0.95,
+    "receipt exact": 0.80,
+    "formula exact": 0.85,
+    "scene facts": 0.95,
+    "clock within a minute": 0.90,
+    "clip exact with times": 0.85,
+    "follow-ups, all kinds": 0.90,
+}
+"""What a model trained on a GPU should reach."""
 
 
 @dataclass
@@ -74,6 +85,8 @@ def score(chat: Chat, answers: list[str], tally: Tally) -> None:
     """Count every answer of a chat."""
     for number, (turn, answer) in enumerate(zip(chat.turns, answers, strict=True)):
         wanted = turn.text
+        if number and chat.kind != "text" and not wanted.startswith("{"):
+            tally.add("follow-ups, all kinds", _same(turn, answer))
         prefix = "two images: " if chat.kind == "pair" else ""
         if wanted.startswith("{"):
             _receipt(wanted, answer, prefix, tally)
@@ -94,6 +107,13 @@ def score(chat: Chat, answers: list[str], tally: Tally) -> None:
             where = "first question" if number == 0 else "follow-up"
             kind = "talk without image" if chat.kind == "text" else f"{prefix}{chat.kind} {where}"
             tally.add(kind if chat.kind != "pair" else "two images: other", answer.strip() == wanted.strip())
+
+
+def _same(turn: Turn, answer: str) -> bool:
+    """Whether an answer is the wanted one; formulas may be written another way."""
+    if turn.question in (prompts.LATEX, *prompts.LATEX_OTHER):
+        return latex(answer) == latex(turn.text)
+    return answer.strip() == turn.text.strip()
 
 
 def _receipt(wanted: str, answer: str, prefix: str, tally: Tally) -> None:

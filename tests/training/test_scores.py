@@ -1,8 +1,10 @@
 """Scoring: what counts as right."""
 
+import json
+
 import pytest
 
-from training import prompts, scores
+from training import card, evaluate, prompts, scores
 from training.scores import Tally
 from training.values import Chat, Drawing, Mark, Turn, say
 
@@ -71,7 +73,12 @@ def test_formulas_with_grids_are_counted_apart():
     grid = "\\begin{pmatrix}1\\\\2\\end{pmatrix}"
     turns = [Turn(prompts.LATEX, say(grid)), Turn(prompts.LATEX, say("x"))]
     found = tallied("formula", turns, [grid, "y"])
-    assert found == {"formula exact": 0.5, "formula exact, a grid": 1, "formula exact, no grid": 0}
+    assert found == {
+        "follow-ups, all kinds": 0,
+        "formula exact": 0.5,
+        "formula exact, a grid": 1,
+        "formula exact, no grid": 0,
+    }
 
 
 @pytest.mark.parametrize(("wanted", "answer", "face", "near"), [
@@ -92,4 +99,36 @@ def test_a_clock_counts_within_a_minute(wanted, answer, face, near):
 
 def test_a_calculator_counts_exactly():
     turns = [Turn(prompts.DISPLAY, say("It is -3.50.")), Turn(prompts.DISPLAY, say("It is 7."))]
-    assert tallied("clock", turns, ["It is -3.50.", "It is 1."]) == {"calculator display exact": 0.5}
+    found = tallied("clock", turns, ["It is -3.50.", "It is 1."])
+    assert found == {"calculator display exact": 0.5, "follow-ups, all kinds": 0}
+
+
+def test_follow_ups_of_all_kinds_are_counted_together_and_json_on_its_own():
+    tally = Tally()
+    for kind, answer in (("scene", "Yes."), ("receipt", "The total is 1.20 EUR."), ("text", "Goodbye!")):
+        turns = (Turn("First?", say("Yes.")), Turn("Then?", say(answer)), Turn(prompts.RECEIPT, say('{"shop":"A"}')))
+        scores.score(Chat(kind, (), turns), ["Yes.", "Yes.", "no"], tally)
+    assert tally.table()["follow-ups, all kinds"] == {"score": 0.5, "asked": 2}
+
+
+def test_the_card_shows_each_score_with_its_target(tmp_path):
+    table = {"receipt fields": {"score": 0.5, "asked": 10}, "clip follow-up": {"score": 1.0, "asked": 3}}
+    speed = {"first_token_seconds": 0.1, "tokens_a_second": 100.0}
+    facts = {"seed": "s", "date": "2026-01-01", "scores": table, "targets": scores.TARGETS, "speed": speed}
+    (tmp_path / "scores.json").write_text(json.dumps(facts))
+    run = {"samples": 1, "steps": 1, "minutes": 1.0, "device": "a GPU", "seed": 1, "date": "2026-01-01"}
+    for recipe, said in (("cpu", "What it never learnt counts as wrong."), ("gpu", "two by two tiles")):
+        (tmp_path / "training.json").write_text(json.dumps(run | {"recipe": recipe}))
+        card.write(tmp_path)
+        text = (tmp_path / "README.md").read_text()
+        assert "| receipt fields | 50.0% | 10 | 95% |\n| clip follow-up | 100.0% | 3 |  |\n" in text
+        assert said in text
+
+
+def test_the_held_out_set_is_the_same_each_time():
+    size = evaluate.Size(**dict.fromkeys(vars(evaluate.Size()), 1))
+    one, other = list(evaluate.chats(size)), list(evaluate.chats(size))
+    assert {chat.kind for chat in one} == {"receipt", "scene", "formula", "clock", "clip", "pair", "text"}
+    assert [chat.turns for chat in one] == [chat.turns for chat in other]
+    for chat, again in zip(one, other, strict=True):
+        assert [d.image.tobytes() for d in chat.drawings] == [d.image.tobytes() for d in again.drawings]

@@ -87,9 +87,18 @@ def build(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaForConditio
     return model
 
 
-def load(folder: Path) -> MllamaForConditionalGeneration:
-    """A model written before, in float32."""
-    return MllamaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+def load(folder: Path, shape: Shape) -> MllamaForConditionalGeneration:
+    """A model of this shape written before, in float32.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    model = MllamaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    vision, text = model.config.vision_config, model.config.text_config
+    found = (vision.max_num_tiles, vision.hidden_size, text.hidden_size, tuple(text.cross_attention_layers))
+    if found != (shape.grid.tiles, shape.vision_width, shape.text_width, shape.cross_layers):
+        raise ValueError(f"The model in {folder} has another shape than this recipe; choose the other with --recipe.")
+    return model
 
 
 def processor(tokenizer: PreTrainedTokenizerFast, grid: Grid) -> MllamaProcessor:

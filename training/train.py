@@ -69,7 +69,7 @@ class Trainer:
         torch.manual_seed(run.plan.seed)
         self.run, self.tokenizer = run, tokenizer
         self.device = torch.device(run.device)
-        model = models.build(tokenizer, run.shape) if run.start is None else models.load(run.start)
+        model = models.build(tokenizer, run.shape) if run.start is None else models.load(run.start, run.shape)
         self.learner = models.Learner(model, run.shape).to(self.device)
         decayed = [weight for weight in self.learner.parameters() if weight.dim() > 1]
         plain = [weight for weight in self.learner.parameters() if weight.dim() <= 1]

@@ -253,6 +253,16 @@ def test_a_checkpoint_goes_on_exactly_where_it_stopped(tmp_path, tokenizer, batc
     assert resumed.progress.step == whole.progress.step == 4
 
 
+def test_training_begins_with_earlier_weights_of_its_shape_alone(tmp_path, tokenizer):
+    trainer(tmp_path, tokenizer).save()
+    run = Run(folder=tmp_path / "next", steps=6, start=tmp_path / "model", shape=SHAPE)
+    begun = Trainer(run, tokenizer).learner.model
+    kept = AutoModelForImageTextToText.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    assert torch.equal(begun.lm_head.weight, kept.lm_head.weight)
+    with pytest.raises(ValueError, match=r"another shape than this recipe.*--recipe"):
+        Trainer(replace(run, shape=replace(SHAPE, grid=FOUR)), tokenizer)
+
+
 def test_what_is_saved_loads_and_speaks(tmp_path, tokenizer):
     one = trainer(tmp_path, tokenizer)
     one.save()

@@ -186,6 +186,8 @@ def test_a_model_of_several_tiles_learns_and_loads(tmp_path, tokenizer):
     batch = max(draw_block(0, plan, Encoder(tokenizer, FOUR)), key=lambda batch: batch.images)
     losses = [one.step(batch) for _ in range(6)]
     assert all(losses[-1][name] < losses[0][name] for name in ("token", "patch"))
+    seeing = replace(plan, block=4, seeing_blocks=1, seeing=mixture.FULL_SEEING)
+    assert set(one.step(draw_block(0, seeing, Encoder(tokenizer, FOUR))[0])) == {"patch"}
     one.save()
     loaded = AutoModelForImageTextToText.from_pretrained(tmp_path / "model", dtype=torch.float32)
     processor = AutoProcessor.from_pretrained(tmp_path / "model")

@@ -1,0 +1,90 @@
+"""Tables for spreadsheets: rows of plain values as CSV or as an Excel workbook. Knows no task.
+
+What a model read off a stranger's picture may begin like a formula, and a spreadsheet would run it. Such text gets an
+apostrophe in front, as OWASP advises (CSV Injection); taking one away again gives the text as it was.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+Cell = str | int | float | bool | None
+Row = Mapping[str, Cell]
+
+# What spreadsheets take for the start of a formula; full-width signs in Japanese ones. Blanks before it are skipped.
+_FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*\s?%?")  # "-2.40" is a price
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+_LONGEST = 32_767  # characters in a cell of a workbook, by Excel's limits
+_EXACT = 10**15  # spreadsheets keep fifteen digits of a number
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """The rows as RFC 4180 has them: comma, double quotes, CRLF. Encode it as UTF-8 with a mark for Excel.
+
+    The columns are the rows' names in the order in which they first come; they head the table. What a row lacks, and
+    None, is left empty; a boolean is true or false. No rows are no text.
+    """
+    columns = _columns(rows)
+    table = io.StringIO()
+    lines = csv.writer(table)
+    if columns:
+        lines.writerow([_harmless(name) for name in columns])
+    lines.writerows([_plain(row.get(name)) for name in columns] for row in rows if columns)
+    return table.getvalue()
+
+
+def to_xlsx(rows: Sequence[Row]) -> bytes:
+    """The rows as an Excel workbook of one sheet, columns as in `to_csv`; numbers and booleans stay what they are.
+
+    Text is cut at 32,767 characters, the most a cell can hold; numbers of more than fifteen digits become text.
+    """
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+
+    book = Workbook()
+    sheet = book.active
+    columns = _columns(rows)
+    table = [list[Cell](columns), *([row.get(name) for name in columns] for row in rows)] if columns else []
+    for line, values in enumerate(table, 1):
+        for column, value in enumerate(map(_in_cell, values), 1):
+            cell = sheet.cell(line, column)
+            cell.value = value
+            if isinstance(value, str):
+                cell.data_type = "s"  # not what it looks like, as #N/A does
+            if line == 1:
+                cell.font = Font(bold=True)
+    sheet.freeze_panes = "A2"
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _plain(value: Cell) -> Cell:
+    """A value as `csv` shall write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _harmless(value) if isinstance(value, str) else value
+
+
+def _in_cell(value: Cell) -> Cell:
+    """A value as a workbook can hold it."""
+    if isinstance(value, str):
+        return _NOT_IN_XML.sub("", _harmless(value))[:_LONGEST]
+    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) < _EXACT):
+        return str(value)
+    return value
+
+
+def _harmless(text: str) -> str:
+    """The text so that no spreadsheet runs it, and every encoder takes it."""
+    text = _SURROGATES.sub("\ufffd", text)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

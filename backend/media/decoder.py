@@ -45,7 +45,7 @@ class Decoder:
         self._children: set[_Child] = set()
         self._spare: _Child | None = None
         # Apart, so that nobody's photo waits behind somebody's film.
-        self._slots = {"image": asyncio.Semaphore(4), "video": asyncio.Semaphore(2)}
+        self._slots = {"image": asyncio.Semaphore(4), "video": asyncio.Semaphore(2), "pdf": asyncio.Semaphore(2)}
         self._told = self._closed = False
         weakref.finalize(self, _end_all, self._children)
 

@@ -21,12 +21,18 @@ from backend.media.names import quoted
 
 Tell = Callable[[dict[str, Any]], None]
 
+# A PDF may leave its fonts to the reader.
+FONTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to decode: `path` as `kind` into raw pictures under `out`. `pixels` bounds an image, `max_side` frames."""
+    """What to decode: `path` as `kind` into raw pictures under `out`. `pixels` bounds an image, `max_side` frames.
 
-    kind: Literal["image", "video"]
+    `page` is the page of a PDF, from 1; with 0 its pages are only counted.
+    """
+
+    kind: Literal["image", "video", "pdf"]
     path: str
     out: str
     name: str
@@ -37,6 +43,7 @@ class Job:
     start: float | None = None
     end: float | None = None
     max_side: int = 1280
+    page: int = 0
 
     def dump(self) -> str:
         """The job as one line."""
@@ -84,7 +91,7 @@ def _warm_up() -> None:
 
 def _answer(job: Job, tell: Tell) -> None:
     try:
-        (_decode_image if job.kind == "image" else _decode_video)(job, tell)
+        {"image": _decode_image, "video": _decode_video, "pdf": _draw_page}[job.kind](job, tell)
     except GlimpseError as error:
         traceback.print_exc()
         tell({"error": type(error).__name__, "text": str(error)})
@@ -123,12 +130,25 @@ def _decode_video(job: Job, tell: Tell) -> None:
     tell({"done": True})
 
 
+def _draw_page(job: Job, tell: Tell) -> None:
+    import pypdfium2  # noqa: F401
+
+    from backend.media.pdf import open_pdf
+
+    _shut_files(job)
+    with open_pdf(Path(job.path), name=job.name, limits=job.limits) as pages:
+        tell({"total": pages.count})
+        if job.page:
+            _leave(job, tell, 0, 0.0, pages.draw(job.page, job.pixels))
+    tell({"done": True})
+
+
 def _shut_files(job: Job) -> None:
-    """From here on: the libraries, the one file and the one folder."""
+    """From here on: the libraries, the system's fonts, the one file and the one folder."""
     libraries = [
         Path(entry) for entry in (*sys.path, sys.prefix, sys.base_prefix, "/usr/lib", "/lib", "/lib64") if entry
     ]
-    restrict_files([*libraries, Path("/etc/ld.so.cache"), Path(job.path)], Path(job.out))
+    restrict_files([*libraries, *FONTS, Path("/etc/ld.so.cache"), Path(job.path)], Path(job.out))
 
 
 def _leave(job: Job, tell: Tell, index: int, time: float, image: Any) -> None:

@@ -28,15 +28,24 @@ if TYPE_CHECKING:
     from backend.chat import Chat
     from backend.engine.process import ProcessEngine
     from backend.history import History
+    from backend.media.limits import MediaLimits
     from backend.media.store import MediaStore
 
 COMMANDS = """\
 commands:
   serve                   open the page; so does a call without a command
   ask [FILE ...] [TEXT]   answer on standard output, without a page
+  batch FOLDER            ask a preset of every picture, clip and PDF in a folder
   models                  list the models we know and what fits this machine
 
 The environment variable of each option stands behind it. More on a command: glimpse ask --help
+"""
+BATCH = """\
+RESULTS is FILE.jsonl (one object a line), FILE.csv or FILE.xlsx (one row each, with FILE.csv.jsonl beside it), .txt
+(a text file beside each picture) or - (lines of JSON on standard output). What cannot be read is a row with an error.
+
+Run it again, after a stop or a kill or with new files, and it goes on: answers that are there are kept, files that
+have changed and rows with errors are done anew.
 """
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CLOSE_TIMEOUT = 10.0  # seconds for answers to stop and be kept
@@ -47,7 +56,7 @@ _log = logging.getLogger("app")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status; an error is one sentence on standard error."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    commands = {"serve": serve, "ask": ask, "models": models}
+    commands = {"serve": serve, "ask": ask, "batch": batch, "models": models}
     name = "serve" if not arguments or arguments[0].startswith("-") else arguments.pop(0)
     if name not in commands:
         print(f"glimpse: there is no command “{name}”; the commands are {', '.join(commands)}.", file=sys.stderr)
@@ -120,15 +129,10 @@ def ask(argv: Sequence[str]) -> int:
 async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str) -> int:
     from backend.terminal import Terminal
 
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    _cancel_at_sigterm()
     terminal = Terminal(sys.stdout, sys.stderr)
     with ExitStack() as closing:
-        folder = settings.data_dir
-        if folder == Settings().data_dir:  # not asked for: the conversation is not kept
-            folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="glimpse-")))
-        house = open_house(settings, folder)
+        house = open_house(settings, _kept_or_passing(settings, closing))
         closing.callback(house.history.close)
         closing.callback(terminal.end)
         try:
@@ -141,6 +145,64 @@ async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str
             await house.chat.close()
             await house.engine.close()
             house.store.close()
+    return 0
+
+
+def _cancel_at_sigterm() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _kept_or_passing(settings: Settings, closing: ExitStack) -> Path:
+    """The data folder that was asked for; else one for now, since nobody wants to keep what is said in a terminal."""
+    if settings.data_dir != Settings().data_dir:
+        return settings.data_dir
+    return Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="glimpse-")))
+
+
+def batch(argv: Sequence[str]) -> int:
+    """Ask a preset of every file below a folder; a second run goes on where the first one ended."""
+    parser = _parser(
+        "batch FOLDER --out RESULTS [options]", "Ask a preset of every picture, clip and PDF page in a folder.", BATCH
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="looked through with all folders in it")
+    parser.add_argument("--preset", metavar="NAME", default="caption", help="caption, receipt, latex, ... (caption)")
+    parser.add_argument("--out", metavar="RESULTS", required=True, help="FILE.jsonl, .csv or .xlsx; .txt; or -")
+    groups = ("model", "answers", "data")
+    add_options(parser, groups)
+    namespace = parser.parse_args(argv)
+    settings = read_settings(parser, groups, namespace, {"GLIMPSE_LOG_LEVEL": "critical"} | os.environ)
+    _configure_logging(settings.log_level)
+    return asyncio.run(_batch(settings, namespace.folder.expanduser(), namespace.preset, namespace.out))
+
+
+async def _batch(settings: Settings, folder: Path, preset: str, out: str) -> int:
+    from backend.batch.command import fill
+    from backend.batch.files import find
+    from backend.batch.results import open_results
+    from backend.batch.run import Batch, still_true
+    from backend.chat.once import Once
+    from backend.media.pages import PageReader
+    from backend.tasks.registry import find_task
+
+    _cancel_at_sigterm()
+    found = find(folder, find_task(preset).needs)
+    with ExitStack() as closing:
+        results = open_results(out, folder, found.sources, preset, sys.stdout)
+        closing.callback(results.close)
+        results.keep(await still_true(results.rows, found.sources))
+        house = open_house(settings, _kept_or_passing(settings, closing))
+        closing.callback(house.history.close)
+        pages = PageReader(media_limits(settings))
+        once = Once(house.chat, house.history)
+        run = Batch(once, house.engine, pages, preset, video_frames=settings.video_frames)
+        try:
+            await fill(results, found, run, sys.stderr)
+        finally:
+            await house.chat.close()
+            await house.engine.close()
+            await pages.close()
     return 0
 
 
@@ -187,7 +249,6 @@ def open_house(settings: Settings, folder: Path) -> House:
     from backend.chat import Chat
     from backend.engine.process import ProcessEngine
     from backend.history import History
-    from backend.media.limits import MediaLimits
     from backend.media.store import MediaStore
 
     media = folder / "media"
@@ -196,11 +257,17 @@ def open_house(settings: Settings, folder: Path) -> House:
     except OSError as error:
         reason = f"{folder} cannot be used ({error.strerror}); choose another folder with --data-dir."
         raise StorageError(reason) from error
-    store = MediaStore(media, MediaLimits(file_bytes=settings.max_upload_bytes))
+    store = MediaStore(media, media_limits(settings))
     history = History(folder / "history.db")
     engine = ProcessEngine(engine_spec(settings), media)
     engine.start()
     return House(engine, history, store, Chat(engine, history, store))
+
+
+def media_limits(settings: Settings) -> "MediaLimits":
+    from backend.media.limits import MediaLimits
+
+    return MediaLimits(file_bytes=settings.max_upload_bytes)
 
 
 def engine_spec(settings: Settings) -> EngineSpec:

@@ -263,7 +263,10 @@ def test_a_data_folder_that_cannot_be_made_is_one_sentence(start: Start, tmp_pat
 
 def test_an_unknown_command_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]):
     assert app.main(["aks", "photo.jpg"]) == 2
-    assert capsys.readouterr() == ("", "glimpse: there is no command “aks”; the commands are serve, ask, models.\n")
+    assert capsys.readouterr() == (
+        "",
+        "glimpse: there is no command “aks”; the commands are serve, ask, batch, models.\n",
+    )
 
 
 @pytest.mark.parametrize(

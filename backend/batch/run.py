@@ -1,0 +1,186 @@
+"""Asks a preset of one file after another, the next one read while one is being answered; an error becomes a row."""
+
+import asyncio
+import hashlib
+import tempfile
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backend.batch.files import Source
+from backend.batch.row import Key, Row
+from backend.chat.once import Once
+from backend.engine.engine import Engine
+from backend.errors import EngineUnavailable, GlimpseError, QueueFull, StorageError, UnsupportedMedia
+from backend.media.names import quoted
+from backend.media.pages import PageReader
+from backend.types import Finished, Progress, SamplingParams, TextDelta
+
+AHEAD = 2  # files under way at once: one is answered, one is read
+_PATIENCE = 1.0  # seconds to wait where the engine has too much to do
+
+Tell = Callable[[str, Progress], None]
+Refuses = Callable[[Source, int | None], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One answer to be had."""
+
+    source: Source
+    page: int | None = None
+    pages: int | None = None
+    refusal: str | None = None
+
+
+class Batch:
+    """A preset and what answers it; `total` is how many rows there will be in all, as far as it is known."""
+
+    def __init__(
+        self,
+        once: Once,
+        engine: Engine,
+        pages: PageReader,
+        preset: str,
+        *,
+        sampling: SamplingParams | None = None,
+        video_frames: int = 64,
+    ) -> None:
+        self._once = once
+        self._engine = engine
+        self._pages = pages
+        self._preset = preset
+        self._sampling = sampling
+        self._frames = video_frames
+        self.total = 0
+
+    async def rows(
+        self,
+        sources: Sequence[Source],
+        kept: Iterable[Row] = (),
+        *,
+        tell: Tell = lambda _name, _progress: None,
+        refuses: Refuses = lambda _source, _page: None,
+    ) -> AsyncGenerator[Row]:
+        """A row for each file and each page, in their order; those that are `kept` already are left out.
+
+        `tell` hears what happens before an answer; where `refuses` has a sentence, that is the row. Closing the
+        stream stops what is under way.
+
+        Raises:
+            GlimpseError: nothing more can be answered: the model is gone, or the disk is full.
+        """
+        running: deque[asyncio.Task[Row]] = deque()
+        try:
+            async with aclosing(self._items(sources, {row.key: row for row in kept}, refuses)) as items:
+                async for item in items:
+                    running.append(asyncio.create_task(self._row(item, tell)))
+                    if len(running) == AHEAD:
+                        yield await running.popleft()
+            while running:
+                yield await running.popleft()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _items(
+        self, sources: Sequence[Source], kept: Mapping[Key, Row], refuses: Refuses
+    ) -> AsyncGenerator[_Item]:
+        pages = {row.file: row.pages for row in kept.values() if row.pages}
+        self.total = sum(pages.get(source.name) or 1 for source in sources)
+        for source in sources:
+            if source.kind != "pdf":
+                if (source.name, None) not in kept:
+                    yield _Item(source, refusal=refuses(source, None))
+                continue
+            try:
+                count = pages.get(source.name) or await self._pages.count(source.path)
+            except GlimpseError as error:
+                yield _Item(source, refusal=str(error))
+                continue
+            self.total += count - (pages.get(source.name) or 1)
+            for page in range(1, count + 1):
+                if (source.name, page) not in kept:
+                    yield _Item(source, page, count, refuses(source, page))
+
+    async def _row(self, item: _Item, tell: Tell) -> Row:
+        started = time.monotonic()
+        row = Row(item.source.name, self._preset, page=item.page, pages=item.pages)
+        try:
+            row = replace(row, sha256=await asyncio.to_thread(digest, item.source.path))
+            row = replace(row, error=item.refusal) if item.refusal else await self._answered(item, row, tell)
+        except GlimpseError as error:
+            if isinstance(error, StorageError) or self._engine.status.state in ("failed", "closed"):
+                raise
+            row = replace(row, error=str(error))
+        except OSError as error:
+            raise StorageError(
+                f"The disk cannot be written ({error.strerror}); free some space, then go on."
+            ) from error
+        return replace(row, seconds=round(time.monotonic() - started, 2))
+
+    async def _answered(self, item: _Item, row: Row, tell: Tell) -> Row:
+        with tempfile.TemporaryDirectory(prefix="glimpse-") as folder:
+            file = item.source.path
+            if item.page:
+                file = await self._pages.draw(file, item.page, Path(folder))
+            while True:
+                try:
+                    return await self._asked(file, row, tell)
+                except QueueFull:
+                    await asyncio.sleep(_PATIENCE)
+
+    async def _asked(self, file: Path, row: Row, tell: Tell) -> Row:
+        stream = self._once.stream("", [file], task=self._preset, sampling=self._sampling, video_frames=self._frames)
+        pieces: list[str] = []
+        end: Finished | None = None
+        async with aclosing(stream) as events:
+            async for event in events:
+                match event:
+                    case TextDelta(text):
+                        pieces.append(text)
+                    case Progress():
+                        tell(row.file, event)
+                    case Finished():
+                        end = event
+        if end is None or end.finish_reason == "cancelled":
+            raise EngineUnavailable("This was stopped before its end; run it again.")
+        model = self._engine.status.model
+        return replace(
+            row,
+            answer="".join(pieces),
+            finish_reason=end.finish_reason,
+            model=model.id if model else None,
+            tokens=end.usage.completion_tokens,
+        )
+
+
+async def still_true(rows: Sequence[Row], sources: Sequence[Source]) -> Callable[[Row], bool]:
+    """Which rows need no new answer: no error, and the file is as it was; rows of files that are gone stay."""
+    paths = {source.name: source.path for source in sources}
+    digests: dict[str, str | None] = {}
+    for name in {row.file for row in rows} & paths.keys():
+        try:
+            digests[name] = await asyncio.to_thread(digest, paths[name])
+        except UnsupportedMedia:
+            digests[name] = None
+    return lambda row: row.file not in digests or (row.error is None and row.sha256 == digests[row.file])
+
+
+def digest(path: Path) -> str:
+    """The file's SHA-256 in hex.
+
+    Raises:
+        UnsupportedMedia: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnsupportedMedia(
+            f"{quoted(path.name)} cannot be read ({error.strerror}); look at its rights."
+        ) from error

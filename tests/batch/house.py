@@ -1,0 +1,53 @@
+"""What the tests of a batch share: a folder, and a batch over a scripted engine."""
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from pathlib import Path
+
+from backend.batch.files import find
+from backend.batch.row import Row
+from backend.batch.run import Batch
+from backend.chat import Chat
+from backend.chat.once import Once
+from backend.engine.scripted import ScriptedEngine
+from backend.history import History
+from backend.media.pages import PageReader
+from backend.media.store import MediaStore
+from backend.tasks.registry import find_task
+
+
+class House:
+    """A chat with everything under it, and a folder of files beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "files"
+        self.folder.mkdir()
+        self.engine = ScriptedEngine(["An answer."])
+        self.history = History(root / "history.db")
+        self.store = MediaStore(root / "media")
+        self.chat = Chat(self.engine, self.history, self.store)
+        self.pages = PageReader()
+        self.once = Once(self.chat, self.history)
+
+    def batch(self, preset: str = "caption") -> Batch:
+        return Batch(self.once, self.engine, self.pages, preset)
+
+    async def rows(self, preset: str = "caption", kept: Iterable[Row] = ()) -> list[Row]:
+        sources = find(self.folder, find_task(preset).needs).sources
+        return await all_of(self.batch(preset).rows(sources, kept))
+
+    async def close(self) -> None:
+        await self.chat.close()
+        await self.pages.close()
+        self.store.close()
+        self.history.close()
+
+
+async def all_of(rows: AsyncGenerator[Row]) -> list[Row]:
+    async with aclosing(rows):
+        return [row async for row in rows]
+
+
+def brief(rows: Iterable[Row]) -> list[tuple[str, int | None, str]]:
+    """What each row is about, and its answer or its error."""
+    return [(row.file, row.page, row.error or row.answer) for row in rows]

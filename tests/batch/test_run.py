@@ -1,0 +1,179 @@
+"""A preset asked of every file: pytest tests/batch/test_run.py"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from backend.batch.files import find
+from backend.batch.run import still_true
+from backend.chat.once import OWNER, Once
+from backend.engine.scripted import Gate, Step
+from backend.errors import EngineUnavailable, GlimpseError, OutOfMemory, QueueFull
+from backend.types import EngineStatus, GenerationRequest
+from tests.backend.house import content
+from tests.batch.house import House, all_of, brief
+from tests.media.pdfs import write_pdf
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    made = House(tmp_path)
+    yield made
+    await made.close()
+
+
+def put(house: House, *names: str) -> None:
+    for name in names:
+        (house.folder / name).write_bytes(content(name))
+
+
+async def test_every_file_and_page_is_a_row_and_nothing_is_kept(house: House, tmp_path: Path) -> None:
+    put(house, "a.png", "c.png")
+    write_pdf(house.folder / "b.pdf", ["1 0 0 rg 0 0 9 9 re f", "0 0 1 rg 0 0 9 9 re f"])
+    rows = await house.rows()
+    assert brief(rows) == [
+        ("a.png", None, "An answer."),
+        ("b.pdf", 1, "An answer."),
+        ("b.pdf", 2, "An answer."),
+        ("c.png", None, "An answer."),
+    ]
+    row = rows[0]
+    assert (row.preset, row.finish_reason, row.model, row.tokens) == ("caption", "stop", "scripted", 2)
+    assert [row.pages for row in rows] == [None, 2, 2, None]
+    assert {request.task for request in house.engine.requests} == {"caption"}
+    assert len({request.messages for request in house.engine.requests}) == 4
+    await house.chat.close()
+    assert house.history.conversations(OWNER) == []
+    assert list((tmp_path / "media").glob("??/*")) == []
+
+
+async def test_an_error_is_a_row_and_not_the_end(house: House) -> None:
+    put(house, "bad.png", "good.png", "heavy.png")
+    (house.folder / "cut.pdf").write_bytes(b"%PDF-1.7 cut")
+
+    def script(request: GenerationRequest) -> list[Step]:
+        return [OutOfMemory("Too large; send less.")] if len(house.engine.requests) == 2 else ["Fine."]
+
+    house.engine.script = script
+    assert brief(await house.rows()) == [
+        (
+            "bad.png",
+            None,
+            "“bad.png” is a text file; send a picture (PNG, JPEG, WebP, …) or a clip "
+            "(MP4, MOV, WebM, MKV, AVI, MPEG-TS or Ogg).",
+        ),
+        ("cut.pdf", None, "“cut.pdf” is a PDF that is damaged or cut short; export it again."),
+        ("good.png", None, "Fine."),
+        ("heavy.png", None, "Too large; send less."),
+    ]
+
+
+async def test_what_is_kept_is_not_asked_again(house: House) -> None:
+    put(house, "a.png", "z.png")
+    write_pdf(house.folder / "b.pdf", ["", "0 0 1 rg 0 0 9 9 re f"])
+    first = await house.rows()
+    house.engine.requests.clear()
+    assert await house.rows(kept=first) == []
+    assert brief(await house.rows(kept=[first[0], first[2]])) == [
+        ("b.pdf", 1, "An answer."),
+        ("z.png", None, "An answer."),
+    ]
+    assert len(house.engine.requests) == 2
+
+
+async def test_a_changed_file_and_an_error_are_done_anew(house: House) -> None:
+    put(house, "a.png", "b.png", "c.png")
+    a, b, c = await house.rows()
+    (house.folder / "b.png").write_bytes(content("other.png"))
+    sources = find(house.folder, "image").sources
+    gone = replace(a, file="gone.png")
+    wanted = await still_true([a, b, c, gone], sources)
+    assert [wanted(row) for row in (a, b, replace(c, error="No."), gone)] == [True, False, False, True]
+
+
+async def test_the_next_file_is_read_while_one_is_answered(house: House) -> None:
+    put(house, "a.png", "b.png", "c.png")
+    gates = [Gate(), Gate(), Gate()]
+    house.engine.script = lambda _: [gates[len(house.engine.requests) - 1], "Done."]
+    task = asyncio.create_task(house.rows())
+    await gates[1].reached.wait()
+    assert house.engine.active == 2
+    for gate in gates:
+        gate.open()
+    assert [row.answer for row in await task] == ["Done."] * 3
+
+
+async def test_closing_stops_what_is_under_way(house: House) -> None:
+    put(house, "a.png", "b.png", "c.png")
+    gate = Gate()
+
+    def script(request: GenerationRequest) -> list[Step]:
+        return ["Done."] if len(house.engine.requests) == 1 else [gate]
+
+    house.engine.script = script
+    rows = house.batch().rows(find(house.folder, "image").sources)
+    assert (await anext(rows)).answer == "Done."
+    await gate.reached.wait()
+    await rows.aclose()
+    assert house.engine.active == 0
+    assert house.history.conversations(OWNER) == []
+
+
+async def test_a_model_that_is_gone_ends_it(house: House) -> None:
+    put(house, "a.png", "b.png")
+    house.engine.status = EngineStatus("failed", "There is no such model; see --model.")
+    with pytest.raises(GlimpseError, match="There is no such model"):
+        await house.rows()
+
+
+async def test_an_engine_that_starts_again_costs_one_row(house: House) -> None:
+    put(house, "a.png", "b.png")
+
+    def script(request: GenerationRequest) -> list[Step]:
+        return [EngineUnavailable("It died; try again.")] if len(house.engine.requests) == 1 else ["Fine."]
+
+    house.engine.script = script
+    assert sorted(row.error or row.answer for row in await house.rows()) == ["Fine.", "It died; try again."]
+
+
+async def test_a_full_queue_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.batch.run._PATIENCE", 0.0)
+    put(house, "a.png")
+
+    def script(request: GenerationRequest) -> list[Step]:
+        return [QueueFull("Too many wait.")] if len(house.engine.requests) < 3 else ["Fine."]
+
+    house.engine.script = script
+    assert brief(await house.rows()) == [("a.png", None, "Fine.")]
+
+
+async def test_the_total_grows_with_the_pages_that_are_found(house: House) -> None:
+    write_pdf(house.folder / "a.pdf", ["", "0 0 1 rg 0 0 9 9 re f", "1 0 0 rg 0 0 9 9 re f"])
+    batch = house.batch()
+    rows = await all_of(batch.rows(find(house.folder, "image").sources))
+    assert batch.total == len(rows) == 3
+    assert await all_of(batch.rows(find(house.folder, "image").sources, rows)) == []
+    assert batch.total == 3
+
+
+async def test_a_place_that_is_taken_is_a_row_and_costs_no_answer(house: House) -> None:
+    put(house, "a.png", "b.png")
+    sources = find(house.folder, "image").sources
+    rows = house.batch().rows(sources, refuses=lambda source, _page: "Taken." if source.name == "a.png" else None)
+    assert brief(await all_of(rows)) == [("a.png", None, "Taken."), ("b.png", None, "An answer.")]
+    assert len(house.engine.requests) == 1
+
+
+async def test_what_a_kill_left_in_the_history_goes_a_day_later(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.history.create(OWNER)
+    mine = house.history.create("ada")
+    Once(house.chat, house.history)
+    assert len(house.history.conversations(OWNER)) == 1
+    monkeypatch.setattr("backend.chat.once._LEFT_OVER", -1.0)
+    Once(house.chat, house.history)
+    assert house.history.conversations(OWNER) == []
+    assert [each.id for each in house.history.conversations("ada")] == [mine]

@@ -11,6 +11,7 @@ from gradio.components import Component
 from gradio.layouts import Row
 
 from backend.chat import Chat
+from backend.chat.once import Once
 from backend.engine.engine import Engine
 from backend.errors import SettingsError
 from backend.history import History
@@ -18,7 +19,7 @@ from backend.settings import Settings
 from ui.chat import Talk
 from ui.desk import Desk
 from ui.doors import build_middleware
-from ui.endpoint import build_endpoint
+from ui.endpoint import Presets, build_endpoint
 from ui.examples import FOLDER, find_examples
 from ui.frame import ChatFrame
 from ui.sidebar import Sidebar, build_sidebar
@@ -50,7 +51,7 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
     os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(open_uploads(settings.data_dir / "uploads"))}
     gr.set_static_paths([store.root, FOLDER])
     frames, examples = settings.video_frames, find_examples()
-    talk = Talk(chat, history, store)
+    talk, once = Talk(chat, history, store), Once(chat, history)
     answers = Answers(talk, history, frames, examples)
     desk = Desk(answers, chat, history, engine, frames)
     page = gr.Blocks(title="Glimpse", fill_height=True, analytics_enabled=False, delete_cache=(3600, KEPT))
@@ -62,6 +63,7 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
         _wire_answers(answers, frame, side, current, shown)
         _wire_side(desk, side, current, shown, page.load)
         _wire_endpoint(frame, side)
+        Presets(once, frames).build()
         page.unload(answers.forget)
     page.queue(default_concurrency_limit=None, api_open=False)
     return page

@@ -1,4 +1,7 @@
-"""The `/chat` endpoint for gradio_client: one message in, the growing answer out. The client is one conversation."""
+"""What programs call through gradio_client: `/chat`, and the presets under names of their own.
+
+A client of `/chat` is one conversation. The others answer about one file, and nothing of it is kept.
+"""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -6,9 +9,16 @@ from typing import Any
 
 import gradio as gr
 
+from backend.chat.once import Once
+from backend.errors import InputError, ModelFailed
+from backend.tasks.data import data_in
+from backend.tasks.latex import source
+from backend.tasks.receipt import parse
+from backend.types import TextDelta
 from ui.chat import Talk
-from ui.convert import read_message
+from ui.convert import read_file, read_message
 from ui.fields import read_controls
+from ui.pace import paced
 from ui.wiring import owner, readable
 
 Endpoint = Callable[..., AsyncGenerator[tuple[str, str]]]
@@ -45,3 +55,83 @@ def build_endpoint(talk: Talk, frames: int) -> Endpoint:
                     raise gr.Error(view.error, print_exception=False)
 
     return chat
+
+
+class Presets:
+    """The presets as endpoints: a file in, the growing answer out. Their docstrings are read by programs."""
+
+    def __init__(self, once: Once, frames: int) -> None:
+        self._once = once
+        self._frames = frames
+
+    def build(self) -> None:
+        """Put the endpoints into the page that is being built; nothing of them is seen."""
+        file, text, button = gr.File(visible=False), gr.Textbox("", visible=False), gr.Button(visible=False)
+        words, data = gr.Textbox(visible=False), gr.JSON(visible=False)
+        for answer in (self.caption, self.receipt, self.latex, self.describe_video):
+            shown = data if answer == self.receipt else words
+            button.click(answer, [file, text], shown, api_name=answer.__name__, concurrency_limit=None)
+
+    async def caption(self, image: str, text: str = "") -> AsyncGenerator[str]:
+        """Describe an image in one line.
+
+        Args:
+            image: a PNG, JPEG, WebP, GIF, BMP or AVIF file.
+            text: further words for the model, such as "in Welsh".
+        """
+        async with aclosing(self._answer("caption", image, text)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def receipt(self, image: str, text: str = "") -> AsyncGenerator[Any]:
+        """Read a printed receipt: shop, date, items, taxes, total and more as JSON; null where nothing is printed.
+
+        Args:
+            image: a PNG, JPEG, WebP, GIF, BMP or AVIF file.
+            text: further words for the model.
+        """
+        answer = ""
+        async with aclosing(self._answer("receipt", image, text)) as answers:
+            async for longer in answers:
+                answer = longer
+                yield gr.skip()
+        if (data := data_in(answer)) is None or parse(answer) is None:
+            with readable():
+                raise ModelFailed(
+                    "The answer is no whole receipt; ask /chat with the preset receipt to see its words."
+                )
+        yield data
+
+    async def latex(self, image: str, text: str = "") -> AsyncGenerator[str]:
+        """Write the formula in an image as LaTeX, without delimiters.
+
+        Args:
+            image: a PNG, JPEG, WebP, GIF, BMP or AVIF file.
+            text: further words for the model.
+        """
+        async with aclosing(self._answer("latex", image, text)) as answers:
+            async for answer in answers:
+                yield source(answer)
+
+    async def describe_video(self, video: str, text: str = "") -> AsyncGenerator[str]:
+        """Describe what happens in a clip, in order, with times.
+
+        Args:
+            video: an MP4, MOV, WebM, MKV, AVI or MPEG-TS file.
+            text: further words for the model.
+        """
+        async with aclosing(self._answer("describe_video", video, text)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def _answer(self, task: str, posted: object, text: str) -> AsyncGenerator[str]:
+        """The answer as far as it is written, also while nothing is new: a client that left is noticed then."""
+        pieces: list[str] = []
+        with readable():
+            if (file := read_file(posted)) is None:
+                raise InputError('Send a file: handle_file("photo.jpg") from gradio_client makes one of a path.')
+            events = self._once.stream(text or "", [file], task=task, video_frames=self._frames)
+            async with aclosing(paced(events)) as batches:
+                async for batch in batches:
+                    pieces += [event.text for event in batch if isinstance(event, TextDelta)]
+                    yield "".join(pieces)

@@ -1,15 +1,13 @@
 """One line of the results, as a value, as JSON, and as cells of a table. Pure."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from backend.tasks.data import data_in
 from backend.tasks.export import Cell
 from backend.types import FinishReason
-
-_FENCED = re.compile(r"\A\s*(?:.*?\n)??\s*```\w*\n(.*?)```", re.DOTALL)
 
 Key = tuple[str, int | None]
 
@@ -42,12 +40,7 @@ class Row:
     @property
     def data(self) -> Mapping[str, Any] | None:
         """The JSON object that the answer is, alone or in a code block; None where it is none."""
-        fenced = _FENCED.match(self.answer)
-        try:
-            value = json.loads(fenced[1] if fenced else self.answer, parse_constant=_refuse)
-        except (ValueError, RecursionError):
-            return None
-        return value if isinstance(value, dict) else None
+        return data_in(self.answer)
 
     def dump(self) -> str:
         """The row as one line of JSON; an answer that is JSON stands in it as `data`, too."""
@@ -111,7 +104,3 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> Sequence[tuple[str, Cell
         else:
             cells.append((prefix + name, value))
     return cells
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")

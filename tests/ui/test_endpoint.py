@@ -1,16 +1,20 @@
 """The page's endpoint, called as people's scripts call it: pytest tests/ui/test_endpoint.py"""
 
+import re
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from backend.chat.once import OWNER
 from backend.engine.scripted import Gate, Signal, Step
 from backend.errors import OutOfMemory
-from backend.types import GenerationRequest, Message, Progress, Queued, SamplingParams, TextPart
+from backend.types import GenerationRequest, Message, Progress, Queued, SamplingParams, TextPart, VideoPart
 from tests.ui.house import House, picture
+from ui.examples import FOLDER
 
 
 @pytest.fixture(scope="module")
@@ -150,19 +154,135 @@ def test_a_cancelled_job_stops_the_engine_and_keeps_what_was_said(house: House, 
     assert house.kept() == [("Tell", "half", "cancelled"), ("Next", "next", "stop")]
 
 
-def test_only_the_chat_is_offered(client: Client) -> None:
+def test_a_preset_is_an_endpoint_that_takes_one_file_and_keeps_nothing(
+    house: House, client: Client, tmp_path: Path
+) -> None:
+    house.engine.script = ["A teal circle."]
+    before = house.history.conversations()
+    assert client.predict(handle_file(str(picture(tmp_path / "a.png"))), api_name="/caption") == "A teal circle."
+    assert house.history.conversations() == before
+    assert house.history.conversations(OWNER) == []
+    assert house.engine.requests[-1].messages[-1].text == "Describe this image in one line."
+
+
+def test_a_preset_takes_further_words(house: House, client: Client, tmp_path: Path) -> None:
+    house.engine.script = ["Cylch."]
+    client.predict(handle_file(str(picture(tmp_path / "a.png"))), "In Welsh.", api_name="/caption")
+    assert house.engine.requests[-1].messages[-1].text == "Describe this image in one line.\nIn Welsh."
+
+
+def test_a_receipt_is_data(house: House, client: Client, tmp_path: Path) -> None:
+    house.engine.script = ['```json\n{"shop": "Kiosk", "items": [{"name": "Tea"}], "total": 2.50}\n```']
+    answer = client.predict(handle_file(str(picture(tmp_path / "a.png"))), api_name="/receipt")
+    assert answer == {"shop": "Kiosk", "items": [{"name": "Tea"}], "total": 2.5}
+
+
+@pytest.mark.parametrize("answer", ['{"total": 2.50', '{"cat": 1}', "A cat."])
+def test_a_receipt_that_is_none_is_one_sentence(house: House, client: Client, tmp_path: Path, answer: str) -> None:
+    house.engine.script = [answer]
+    with pytest.raises(AppError, match="The answer is no whole receipt; ask /chat with the preset receipt"):
+        client.predict(handle_file(str(picture(tmp_path / "a.png"))), api_name="/receipt")
+
+
+def test_a_formula_comes_without_delimiters(house: House, client: Client, tmp_path: Path) -> None:
+    house.engine.script = ["```latex\n\\frac{a}{b}\n```"]
+    assert client.predict(handle_file(str(picture(tmp_path / "a.png"))), api_name="/latex") == r"\frac{a}{b}"
+
+
+def test_a_clip_is_described(house: House, client: Client) -> None:
+    house.engine.script = ["A ball rolls."]
+    clip = handle_file(str(FOLDER / "clip.mp4"))
+    assert client.predict(clip, api_name="/describe_video") == "A ball rolls."
+    (part,) = house.engine.requests[-1].messages[-1].media
+    assert isinstance(part, VideoPart)
+    assert part.frames == 64
+
+
+def test_the_answer_of_a_preset_grows_and_a_cancelled_job_stops_it(
+    house: House, client: Client, tmp_path: Path
+) -> None:
+    closed = Signal()
+
+    async def script(request: GenerationRequest) -> AsyncGenerator[Step]:
+        try:
+            yield "half"
+            yield Gate()
+        finally:
+            closed.set()
+
+    house.engine.script = script
+    job = client.submit(handle_file(str(picture(tmp_path / "a.png"))), api_name="/caption")
+    while "half" not in job.outputs():
+        assert not job.done()
+    job.cancel()
+    closed.wait_blocking()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.png", b"no picture at all", "“a.png” is a text file; send a picture"),
+        ("a.mp4", b"\0\0\0\x18ftypmp42", "“a.mp4” is damaged or cut short"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence(
+    client: Client, tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AppError, match=sentence):
+        client.predict(handle_file(str(tmp_path / name)), api_name="/caption")
+
+
+def test_a_preset_without_a_file_says_how_to_send_one(client: Client) -> None:
+    with pytest.raises(AppError, match="Send a file: handle_file"):
+        client.predict(None, api_name="/caption")
+
+
+def test_no_path_of_this_machine_is_opened(house: House, client: Client, tmp_path: Path) -> None:
+    path = picture(tmp_path / "private.png")
+    posted = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+    with httpx.Client(base_url=house.url) as http:
+        event = http.post("/gradio_api/call/caption", json={"data": [posted, ""]}).json()["event_id"]
+        assert "event: error" in http.get(f"/gradio_api/call/caption/{event}").text
+    assert house.engine.requests == []
+
+
+def test_the_readme_s_examples_do_what_they_say(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    examples = [code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "predict" in code]
+    picture(tmp_path / "receipt.jpg")
+    monkeypatch.chdir(tmp_path)
+    house.engine.script = ['{"total": 2.50}']
+    for code in examples:
+        exec(code.replace("http://127.0.0.1:7860", house.url), {})
+    printed = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("Loaded")]
+    assert printed == ["2.5", '{"total": 2.50}']
+
+
+def test_the_chat_and_the_presets_are_offered_and_nothing_else(client: Client) -> None:
     endpoints = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
-    assert list(endpoints) == ["/chat"]
-    assert [parameter["parameter_name"] for parameter in endpoints["/chat"]["parameters"]] == [
-        "message",
-        "preset",
-        "system",
-        "max_new_tokens",
-        "temperature",
-        "top_p",
-        "top_k",
-        "min_p",
-        "repetition_penalty",
-        "seed",
-        "video_frames",
-    ]
+    parameters = {
+        name: [parameter["parameter_name"] for parameter in endpoint["parameters"]]
+        for name, endpoint in endpoints.items()
+    }
+    assert parameters == {
+        "/chat": [
+            "message",
+            "preset",
+            "system",
+            "max_new_tokens",
+            "temperature",
+            "top_p",
+            "top_k",
+            "min_p",
+            "repetition_penalty",
+            "seed",
+            "video_frames",
+        ],
+        "/caption": ["image", "text"],
+        "/receipt": ["image", "text"],
+        "/latex": ["image", "text"],
+        "/describe_video": ["video", "text"],
+    }

@@ -61,7 +61,23 @@ def test_nothing_is_seen_without_a_login(locked: House) -> None:
             assert http.get(path).status_code == 401
         for path in ("/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/upload"):
             assert http.post(path, json={"data": []}).status_code == 401
+        for name in ("chat", "caption", "receipt", "latex", "describe_video"):
+            assert http.post(f"/gradio_api/call/{name}", json={"data": [None, ""]}).status_code == 401
+            assert http.post(f"/gradio_api/call/v2/{name}", json={}).status_code in (401, 404)
+            assert http.get(f"/gradio_api/call/{name}/0123").status_code == 401
         assert http.post("/login", data={"username": "ada", "password": "wrong"}).status_code == 400
+    with pytest.raises(ValueError, match="credentials were not provided"):
+        Client(locked.url, verbose=False)
+
+
+def test_a_login_opens_the_presets(locked: House, tmp_path: Path) -> None:
+    locked.rest()
+    before = locked.history.conversations("ada")
+    client = Client(locked.url, auth=("ada", "lovelace"), verbose=False)
+    answer = client.predict(handle_file(str(picture(tmp_path / "a.png"))), api_name="/caption")
+    client.close()
+    assert answer.startswith("This is the scripted engine")
+    assert locked.history.conversations("ada") == before
 
 
 def test_two_people_have_their_own_conversations(locked: House) -> None:

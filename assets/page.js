@@ -45,6 +45,6 @@
   });
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest("#new-chat, #conversations label")) setTimeout(close);
+    if (event.target.closest("#new-chat, #many, #conversations label")) setTimeout(close);
   });
 })();

@@ -15,7 +15,9 @@ from backend.chat.once import Once
 from backend.engine.engine import Engine
 from backend.errors import SettingsError
 from backend.history import History
+from backend.media.limits import MediaLimits
 from backend.settings import Settings
+from ui.batch import Runs, build_panel, wire_panel
 from ui.chat import Talk
 from ui.desk import Desk
 from ui.doors import build_middleware
@@ -48,7 +50,8 @@ _QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine, settings: Settings) -> gr.Blocks:
     """The page of one engine, one history and one media store; nothing is opened yet."""
-    os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(open_uploads(settings.data_dir / "uploads"))}
+    uploads = open_uploads(settings.data_dir / "uploads")
+    os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(uploads)}
     gr.set_static_paths([store.root, FOLDER])
     frames, examples = settings.video_frames, find_examples()
     talk, once = Talk(chat, history, store), Once(chat, history)
@@ -64,7 +67,10 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
         _wire_side(desk, side, current, shown, page.load)
         _wire_endpoint(frame, side)
         Presets(once, frames).build()
+        runs = Runs(once, engine, MediaLimits(file_bytes=settings.max_upload_bytes), frames, uploads)
+        wire_panel(build_panel(), side, runs, _QUICK)
         page.unload(answers.forget)
+        page.unload(runs.forget)
     page.queue(default_concurrency_limit=None, api_open=False)
     return page
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import TypeVar
 
-from backend.types import StreamEvent
+Event = TypeVar("Event")
 
 INTERVAL = 1 / 30  # seconds between two batches
 # Gradio notices that a reader is gone only when something is yielded.
@@ -11,15 +12,15 @@ HEARTBEAT = 0.4  # seconds until an empty batch
 
 
 async def paced(
-    events: AsyncGenerator[StreamEvent], interval: float = INTERVAL, heartbeat: float = HEARTBEAT
-) -> AsyncGenerator[list[StreamEvent]]:
+    events: AsyncGenerator[Event], interval: float = INTERVAL, heartbeat: float = HEARTBEAT
+) -> AsyncGenerator[list[Event]]:
     """Yield what came, in order; an empty batch when nothing came for `heartbeat` seconds.
 
     Closing it closes `events`, wherever they stand. What `events` raises is raised after the last batch.
     """
     now = asyncio.get_running_loop().time
-    upcoming: asyncio.Task[StreamEvent | None] | None = None
-    batch: list[StreamEvent] = []
+    upcoming: asyncio.Task[Event | None] | None = None
+    batch: list[Event] = []
     due = now()
     try:
         while True:
@@ -47,11 +48,11 @@ async def paced(
         await events.aclose()
 
 
-async def _next(events: AsyncGenerator[StreamEvent]) -> StreamEvent | None:
+async def _next(events: AsyncGenerator[Event]) -> Event | None:
     return await anext(events, None)
 
 
-async def _outcome(task: asyncio.Task[StreamEvent | None]) -> StreamEvent | Exception | None:
+async def _outcome(task: asyncio.Task[Event | None]) -> Event | Exception | None:
     """What a finished task returned, or the exception it raised."""
     try:
         return await task

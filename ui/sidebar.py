@@ -21,6 +21,7 @@ class Sidebar:
     """The components, from top to bottom."""
 
     new: gr.Button
+    many: gr.Button
     listing: gr.Radio
     actions: gr.Row
     rename: gr.Button
@@ -40,6 +41,7 @@ def build_sidebar(frames: int, status: EngineStatus, *, login: bool) -> Sidebar:
     with gr.Sidebar(width=292, elem_id="sidebar"):
         gr.Markdown('<span class="brand">Glimpse</span>', elem_id="brand")
         new = gr.Button("New chat", elem_id="new-chat", variant="secondary", size="md")
+        many = gr.Button("Many files", elem_id="many", variant="secondary", size="md")
         listing = gr.Radio(
             choices=[],
             label="Conversations",
@@ -66,7 +68,9 @@ def build_sidebar(frames: int, status: EngineStatus, *, login: bool) -> Sidebar:
             link = "logout?all_session=false"
             gr.Button("Log out", link=link, link_target="_self", size="sm", variant="secondary", elem_id="logout")
     timer = gr.Timer(FOLLOW)
-    return Sidebar(new, listing, actions, rename, delete, naming, title, asking, confirm, keep, controls, model, timer)
+    return Sidebar(
+        new, many, listing, actions, rename, delete, naming, title, asking, confirm, keep, controls, model, timer
+    )
 
 
 def choices(summaries: Iterable[Summary]) -> list[tuple[str, str]]:

@@ -51,7 +51,7 @@ class Answers:
         self, request: gr.Request, message: object, current: str, task: str, *values: object
     ) -> AsyncGenerator[Updates]:
         """A message from the composer. While an answer is being written, it stays where it is."""
-        tab = self._tabs.get(_session(request))
+        tab = self._tabs.get(session(request))
         if tab is not None and not tab.over.is_set():
             yield nothing()
             return
@@ -95,13 +95,13 @@ class Answers:
 
     async def stop(self, request: gr.Request) -> None:
         """End what runs in the tab; the run itself shows what is kept of it."""
-        tab = self._tabs.get(_session(request))
+        tab = self._tabs.get(session(request))
         if tab is not None and not tab.over.is_set():
             await self._talk.stop(tab.conversation, owner(request))
 
     async def take(self, request: gr.Request) -> None:
         """End what runs in the tab, and show nothing more of it."""
-        tab = self._tabs.get(_session(request))
+        tab = self._tabs.get(session(request))
         if tab is None or tab.over.is_set():
             return
         tab.taken = True
@@ -112,11 +112,11 @@ class Answers:
 
     def begun(self, request: gr.Request) -> bool:
         """Whether something was asked in the tab already."""
-        return _session(request) in self._tabs
+        return session(request) in self._tabs
 
     def forget(self, request: gr.Request) -> None:
         """A closed tab."""
-        self._tabs.pop(_session(request), None)
+        self._tabs.pop(session(request), None)
 
     def paint(self, view: View, name: str) -> Updates:
         """The updates that show a view: the chat, the composer, its preset, the current conversation, the list."""
@@ -143,7 +143,7 @@ class Answers:
 
     async def _run(self, request: gr.Request, current: str, views: AsyncGenerator[View]) -> AsyncGenerator[Updates]:
         await self.take(request)
-        tab = self._tabs[_session(request)] = _Tab(current)
+        tab = self._tabs[session(request)] = _Tab(current)
         try:
             async with aclosing(views):
                 async for view in views:
@@ -172,7 +172,8 @@ def readable() -> Iterator[None]:
         raise gr.Error(str(error), title="That did not work", print_exception=False) from error
 
 
-def _session(request: gr.Request) -> str:
+def session(request: gr.Request) -> str:
+    """The tab that a request comes from, by its own word."""
     return request.session_hash or ""
 
 

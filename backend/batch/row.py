@@ -89,7 +89,7 @@ _OWN = ("file", "page", "error", "finish_reason", "model", "seconds")
 def _said(row: Row) -> dict[str, Cell]:
     data = row.data
     if data is None:
-        return {"answer": row.answer or None}
+        return {"answer": row.answer} if row.answer else {}
     flat = dict(_flat(data))
     return {f"answer.{name}" if name in _OWN else name: value for name, value in flat.items()}
 

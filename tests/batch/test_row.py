@@ -45,7 +45,7 @@ def test_a_table_has_a_column_for_each_field_of_the_answers() -> None:
     nested = '{"shop": "Café", "error": "none", "tax": {"rate": 19}, "items": [{"name": "Tea"}]}'
     rows = [ROW, replace(ROW, file="b.pdf", page=1, pages=1, answer=nested), Row("c.png", "receipt", error="Broken.")]
     end = {"error": None, "finish_reason": "stop", "model": "m", "seconds": 0.0}
-    empty = dict.fromkeys(("total", "shop", "answer.error", "tax.rate", "items", "answer"))
+    empty = dict.fromkeys(("total", "shop", "answer.error", "tax.rate", "items"))
     cells = {"shop": "Café", "answer.error": "none", "tax.rate": 19, "items": '[{"name": "Tea"}]'}
     assert table(rows) == [
         {"file": "a b.png", "page": None, **empty, "total": 2.5, "shop": "Kiosk", **end},

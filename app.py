@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from backend.engine.spec import EngineSpec
 from backend.errors import GlimpseError, SettingsError, StorageError
-from backend.settings import Settings, add_options, read_settings, with_password
+from backend.settings import Settings, add_options, check_tools, read_settings, with_password
 
 if TYPE_CHECKING:
     from backend.chat import Chat
@@ -86,6 +86,7 @@ def serve(argv: Sequence[str]) -> int:
     given = read_settings(parser, groups, parser.parse_args(argv), os.environ)
     settings = with_password(given)
     _configure_logging(settings.log_level)
+    check_tools(settings)
     _check_address(settings.host, settings.port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), ExitStack() as closing:
@@ -292,6 +293,8 @@ def announce(settings: Settings, local: str, public: str | None, *, made_up: boo
         print("Everyone who reaches this machine can use the page; ask for a login with --auth user:password.")
     if made_up and settings.auth:
         print("Log in as {} with the password {}".format(*settings.auth[0]))
+    if settings.mcp:
+        print(f"MCP tools: {local.rstrip('/')}/gradio_api/mcp/")
     print(f"Glimpse is ready: {local.rstrip('/')}", flush=True)
 
 

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from backend.engine.spec import EngineSpec, Quantization
+from backend.errors import SettingsError
 
 Reader = Callable[[str], Any]
 Account = tuple[str, str]
@@ -127,6 +129,7 @@ class Settings:
     auth: tuple[Account, ...] | None = _option(
         "page", "ask for this login (repeatable), or for one in @FILE", metavar="USER:PASSWORD", read=accounts
     )
+    mcp: bool = _option("page", "offer the presets as MCP tools; needs glimpse[mcp]", False)
     data_dir: Path = _option(  # noqa: RUF009 (a dataclasses.field)
         "data", "conversations and their media", _data_dir, metavar="DIR", read=folder
     )
@@ -200,6 +203,18 @@ def with_password(settings: Settings) -> Settings:
     if not settings.share or settings.auth:
         return settings
     return dataclasses.replace(settings, auth=(("glimpse", secrets.token_urlsafe(12)),))
+
+
+def check_tools(settings: Settings) -> None:
+    """Find out before anything is loaded whether MCP tools can be offered, where they are wished for.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    if settings.mcp and settings.auth:
+        raise SettingsError("MCP tools cannot ask for a login; leave out --mcp, or --auth and --share.")
+    if settings.mcp and find_spec("mcp") is None:
+        raise SettingsError('For --mcp a package is missing; install it with: pip install "glimpse[mcp]"')
 
 
 def _fields(groups: Sequence[str]) -> list["dataclasses.Field[Any]"]:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -128,8 +129,11 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
         host=settings.host,
         share=settings.share,
         login=bool(settings.auth),
+        mcp=settings.mcp and not settings.auth,
         names=names,
     )
+    if settings.mcp:  # Gradio warns of every function with a state; the one there is, is no tool
+        warnings.filterwarnings("ignore", "This MCP server includes a tool that has a gr.State", UserWarning)
     try:
         _, local, public = page.launch(
             server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
@@ -150,6 +154,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
             enable_monitoring=False,
             ssr_mode=False,
             pwa=False,
+            mcp_server=settings.mcp and not settings.auth,  # it stands before Gradio's login
         )
     except OSError as error:
         raise SettingsError(

@@ -44,6 +44,9 @@ ROUTES = re.compile(
     re.IGNORECASE,
 )
 
+# With --mcp: its one transport, and what its tools are.
+MCP_ROUTES = re.compile(r"/gradio_api/mcp(?:/http|/schema)?/?")
+
 MAX_BODY = 8 * 2**20  # bytes, of anything but an upload
 TRIES, WINDOW = 10, 60.0  # failed logins an address may have within so many seconds
 
@@ -52,7 +55,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def build_middleware(
-    max_upload: int, *, host: str, share: bool, login: bool, names: Sequence[str] = ()
+    max_upload: int, *, host: str, share: bool, login: bool, mcp: bool = False, names: Sequence[str] = ()
 ) -> list[Middleware]:
     """The doors of a page bound to `host`; `max_upload` in bytes for all files of one upload.
 
@@ -65,7 +68,7 @@ def build_middleware(
     local = host in _LOOPBACK and not share and not login
     return [
         Middleware(SafeHeaders, policy=policy),
-        Middleware(OpenRoutes),
+        Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,)),
         Middleware(SameOrigin, hosts=_LOOPBACK if local else None, names=names),
         Middleware(LimitedBodies, max_upload=max_upload),
         Middleware(LimitedLogins),
@@ -93,12 +96,13 @@ class SafeHeaders:
 class OpenRoutes:
     """Answers 404 to every route that the page does not need."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[re.Pattern[str]] = (ROUTES,)) -> None:
         self._app = app
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if its route is open."""
-        if scope["type"] == "http" and not ROUTES.fullmatch(scope["path"]):
+        if scope["type"] == "http" and not any(routes.fullmatch(scope["path"]) for routes in self._routes):
             await PlainTextResponse("Not found.", 404)(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -12,7 +12,8 @@ import pytest
 from platformdirs import user_data_path
 
 from backend.engine.spec import EngineSpec
-from backend.settings import Settings, add_options, read_settings, with_password
+from backend.errors import SettingsError
+from backend.settings import Settings, add_options, check_tools, read_settings, with_password
 
 GROUPS = ("model", "answers", "page", "data")
 NOTHING: Mapping[str, str] = {}
@@ -70,6 +71,7 @@ ALL = {
     "port": ("0", 0),
     "share": ("1", True),
     "auth": ("ann:pass:word", (("ann", "pass:word"),)),
+    "mcp": ("1", True),
     "data_dir": ("~/chats", Path.home() / "chats"),
     "log_level": ("debug", "debug"),
 }
@@ -185,3 +187,16 @@ def test_help_names_every_option_with_its_variable_and_is_short():
         assert f"--{field.name.replace('_', '-')}" in text
         assert f"GLIMPSE_{field.name.upper()})" in text
     assert len(parser.format_help().splitlines()) <= 50
+
+
+def test_mcp_tools_are_offered_where_the_package_is_and_nobody_need_log_in(monkeypatch: pytest.MonkeyPatch):
+    check_tools(Settings())
+    monkeypatch.setattr("backend.settings.find_spec", lambda name: None)
+    with pytest.raises(SettingsError) as error:
+        check_tools(Settings(mcp=True))
+    assert str(error.value) == 'For --mcp a package is missing; install it with: pip install "glimpse[mcp]"'
+    monkeypatch.setattr("backend.settings.find_spec", lambda name: object())
+    check_tools(Settings(mcp=True))
+    for settings in (Settings(mcp=True, auth=(("ann", "secret"),)), with_password(Settings(mcp=True, share=True))):
+        with pytest.raises(SettingsError, match="MCP tools cannot ask for a login; leave out --mcp, or --auth and"):
+            check_tools(settings)

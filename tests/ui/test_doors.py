@@ -23,11 +23,16 @@ async def answer(request: Request) -> Response:
 
 
 def client(
-    *, host: str = "127.0.0.1", share: bool = False, login: bool = False, names: Sequence[str] = ()
+    *,
+    host: str = "127.0.0.1",
+    share: bool = False,
+    login: bool = False,
+    mcp: bool = False,
+    names: Sequence[str] = (),
 ) -> httpx.AsyncClient:
     app = Starlette(
         routes=[Route("/{path:path}", answer, methods=["GET", "POST"])],
-        middleware=build_middleware(1000, host=host, share=share, login=login, names=names),
+        middleware=build_middleware(1000, host=host, share=share, login=login, mcp=mcp, names=names),
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:7860")
 
@@ -179,3 +184,17 @@ async def test_passwords_cannot_be_tried_without_end() -> None:
 async def test_right_passwords_are_not_counted() -> None:
     async with client(login=True) as http:
         assert {(await http.post("/login", content=b"right")).status_code for _ in range(TRIES * 2)} == {200}
+
+
+async def test_mcp_is_shut_unless_it_is_wished_for_and_its_older_transport_always() -> None:
+    for mcp, status in ((False, 404), (True, 200)):
+        async with client(mcp=mcp) as http:
+            for path in ("", "/", "/http", "/http/", "/schema"):
+                assert (await http.post(f"/gradio_api/mcp{path}")).status_code == status
+            for path in ("/sse", "/messages/", "x"):
+                assert (await http.post(f"/gradio_api/mcp{path}")).status_code == 404
+    async with client(mcp=True) as http:
+        foreign = {"origin": "https://example.com"}
+        assert (await http.post("/gradio_api/mcp/", headers=foreign)).status_code == 403
+        assert (await http.post("/gradio_api/mcp/", headers={"host": "example.com"})).status_code == 403
+        assert (await http.post("/gradio_api/mcp/", content=bytes(9 * 2**20))).status_code == 413

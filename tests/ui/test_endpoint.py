@@ -234,7 +234,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(
 
 
 def test_a_preset_without_a_file_says_how_to_send_one(client: Client) -> None:
-    with pytest.raises(AppError, match="Send a file: handle_file"):
+    with pytest.raises(AppError, match="Send the file itself: by handle_file"):
         client.predict(None, api_name="/caption")
 
 
@@ -245,6 +245,23 @@ def test_no_path_of_this_machine_is_opened(house: House, client: Client, tmp_pat
         event = http.post("/gradio_api/call/caption", json={"data": [posted, ""]}).json()["event_id"]
         assert "event: error" in http.get(f"/gradio_api/call/caption/{event}").text
     assert house.engine.requests == []
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.png", "https://example.com/a.png", "{url}config"])
+def test_nothing_is_fetched_from_anywhere(house: House, client: Client, address: str) -> None:
+    posted = {"path": address.format(url=house.url), "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(AppError, match="nothing is fetched from elsewhere"):
+        client.predict(posted, api_name="/caption")
+
+
+def test_the_address_of_an_upload_is_as_good_as_the_file(house: House, client: Client, tmp_path: Path) -> None:
+    content = picture(tmp_path / "a b.png").read_bytes()
+    (path,) = httpx.post(f"{house.url}gradio_api/upload", files={"files": ("a b.png", content)}).json()
+    posted = {"path": f"{house.url}gradio_api/file={path}", "meta": {"_type": "gradio.FileData"}}
+    assert client.predict(posted, api_name="/caption").startswith("This is the scripted engine")
+    for other in (house.settings.data_dir / "history.db", house.settings.data_dir / "uploads" / ".." / "history.db"):
+        with pytest.raises(AppError, match="nothing is fetched from elsewhere"):
+            client.predict({**posted, "path": f"{house.url}gradio_api/file={other}"}, api_name="/caption")
 
 
 def test_the_readme_s_examples_do_what_they_say(

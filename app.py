@@ -293,8 +293,6 @@ def announce(settings: Settings, local: str, public: str | None, *, made_up: boo
         print("Everyone who reaches this machine can use the page; ask for a login with --auth user:password.")
     if made_up and settings.auth:
         print("Log in as {} with the password {}".format(*settings.auth[0]))
-    if settings.mcp:
-        print(f"MCP tools: {local.rstrip('/')}/gradio_api/mcp/")
     print(f"Glimpse is ready: {local.rstrip('/')}", flush=True)
 
 

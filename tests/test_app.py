@@ -273,7 +273,6 @@ def test_an_unknown_command_is_refused_with_the_known_ones(capsys: pytest.Captur
     ("settings", "public", "said"),
     [
         (Settings(), None, []),
-        (Settings(mcp=True), None, ["MCP tools: http://127.0.0.1:7860/gradio_api/mcp/"]),
         (Settings(host="0.0.0.0", auth=(("ann", "secret"),)), None, []),
         (
             Settings(share=True, auth=(("ann", "secret"),)),

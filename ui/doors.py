@@ -44,8 +44,8 @@ ROUTES = re.compile(
     re.IGNORECASE,
 )
 
-# With --mcp: its one transport, and what its tools are.
-MCP_ROUTES = re.compile(r"/gradio_api/mcp(?:/http|/schema)?/?")
+# With --mcp: the transport that is in use today.
+MCP_ROUTES = re.compile(r"/gradio_api/mcp(?:/http)?/?")
 
 MAX_BODY = 8 * 2**20  # bytes, of anything but an upload
 TRIES, WINDOW = 10, 60.0  # failed logins an address may have within so many seconds

@@ -203,6 +203,7 @@ async def _batch(settings: Settings, folder: Path, preset: str, out: str) -> int
         finally:
             await house.chat.close()
             await house.engine.close()
+            house.store.close()
             await pages.close()
     return 0
 

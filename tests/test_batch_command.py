@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import pty
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from tests.test_app import TIMEOUT, Start, ended, engine_of, gone, start
 
 __all__ = ["start"]  # the fixture
 
+README = Path(__file__).parent.parent / "README.md"
 RUN = ("batch", "in", "--model", "scripted")
 
 
@@ -182,6 +185,20 @@ def test_a_model_that_cannot_be_had_ends_it_with_one_sentence(start: Start, fold
     assert (status, said.count("\n")) == (1, 1)
     assert "./no/such/folder" in said
     assert not (tmp_path / "r.csv").exists()
+
+
+def test_the_readme_s_examples_do_what_they_say(start: Start, folder: Path, tmp_path: Path):
+    examples = re.findall(r"^\.venv/bin/glimpse (batch .*?)(?: +#.*)?$", README.read_text(), re.MULTILINE)
+    assert examples == [
+        "batch receipts/ --preset receipt --out receipts.xlsx",
+        "batch photos/ --preset caption --out .txt",
+    ]
+    for name in ("receipts", "photos"):
+        shutil.copytree(folder, tmp_path / name)
+    for example in examples:
+        assert ended(start(*example.split(), "--model", "scripted"))[0] == 0
+    assert (tmp_path / "receipts.xlsx").stat().st_size > 0
+    assert (tmp_path / "photos" / "picture 1.txt").read_text().startswith("This is the scripted engine")
 
 
 def test_nothing_is_left_behind(start: Start, folder: Path, tmp_path: Path):

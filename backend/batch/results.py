@@ -6,6 +6,7 @@ after the name of a table, and a hidden file in the folder for captions.
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -74,9 +75,9 @@ class Captions(Results):
     def __init__(self, ledger: Ledger, sources: Sequence[Source]) -> None:
         super().__init__(ledger)
         stems = [source.path.with_suffix("") for source in sources]
-        crowded = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
+        counts = Counter(stems)
         self._stems = {
-            source.name: source.path if stem in crowded else stem for source, stem in zip(sources, stems, strict=True)
+            source.name: source.path if counts[stem] > 1 else stem for source, stem in zip(sources, stems, strict=True)
         }
 
     def keep(self, wanted: Callable[[Row], bool]) -> None:

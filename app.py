@@ -169,16 +169,19 @@ def batch(argv: Sequence[str]) -> int:
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="looked through with all folders in it")
     parser.add_argument("--preset", metavar="NAME", default="caption", help="caption, receipt, latex, ... (caption)")
+    parser.add_argument("--text", metavar="WORDS", default="", help="said with every file, such as “in Welsh”")
     parser.add_argument("--out", metavar="RESULTS", required=True, help="FILE.jsonl, .csv or .xlsx; .txt; or -")
     groups = ("model", "answers", "data")
     add_options(parser, groups)
     namespace = parser.parse_args(argv)
     settings = read_settings(parser, groups, namespace, {"GLIMPSE_LOG_LEVEL": "critical"} | os.environ)
     _configure_logging(settings.log_level)
-    return asyncio.run(_batch(settings, namespace.folder.expanduser(), namespace.preset, namespace.out))
+    return asyncio.run(
+        _batch(settings, namespace.folder.expanduser(), namespace.preset, namespace.text, namespace.out)
+    )
 
 
-async def _batch(settings: Settings, folder: Path, preset: str, out: str) -> int:
+async def _batch(settings: Settings, folder: Path, preset: str, text: str, out: str) -> int:
     from backend.batch.command import fill
     from backend.batch.files import find
     from backend.batch.results import open_results
@@ -190,14 +193,14 @@ async def _batch(settings: Settings, folder: Path, preset: str, out: str) -> int
     _cancel_at_sigterm()
     found = find(folder, find_task(preset).needs)
     with ExitStack() as closing:
-        results = open_results(out, folder, found.sources, preset, sys.stdout)
+        results = open_results(out, folder, found.sources, preset, sys.stdout, text)
         closing.callback(results.close)
         results.keep(await still_true(results.rows, found.sources))
         house = open_house(settings, _kept_or_passing(settings, closing))
         closing.callback(house.history.close)
         pages = PageReader(media_limits(settings))
         once = Once(house.chat, house.history)
-        run = Batch(once, house.engine, pages, preset, video_frames=settings.video_frames)
+        run = Batch(once, house.engine, pages, preset, text=text, video_frames=settings.video_frames)
         try:
             await fill(results, found, run, sys.stderr)
         finally:

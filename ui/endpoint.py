@@ -5,18 +5,18 @@ A client of `/chat` is one conversation. The others answer about one file, and n
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import gradio as gr
 
-from backend.chat.once import Once
+from backend.chat.once import Once, grown
 from backend.errors import InputError, ModelFailed
 from backend.tasks.data import data_in
 from backend.tasks.latex import source
 from backend.tasks.receipt import parse
-from backend.types import TextDelta
 from ui.chat import Talk
 from ui.convert import read_file, read_message
 from ui.fields import read_controls
@@ -134,15 +134,15 @@ class Presets:
 
     async def _answer(self, task: str, posted: object, text: str) -> AsyncGenerator[str]:
         """The answer as far as it is written, also while nothing is new: a client that left is noticed then."""
-        pieces: list[str] = []
+        answer = ""
         with readable():
             if (file := read_file(posted)) is None:
                 raise InputError(_HOW)
             events = self._once.stream(text or "", [file], task=task, video_frames=self._frames)
             async with aclosing(paced(events)) as batches:
                 async for batch in batches:
-                    pieces += [event.text for event in batch if isinstance(event, TextDelta)]
-                    yield "".join(pieces)
+                    answer = reduce(grown, batch, answer)
+                    yield answer
 
 
 def _sent_file() -> gr.File:

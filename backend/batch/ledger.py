@@ -20,13 +20,13 @@ class Ledger:
     """The rows in `path`; a file that holds anything else is left alone. While it is open, no other run may have it.
 
     Raises:
-        InputError: the file holds something else, or another preset's rows, or another run is writing it.
+        InputError: the file holds something else, or what else was asked, or another run is writing it.
         StorageError: it cannot be read or written; from `keep` and `add` as well.
     """
 
-    def __init__(self, path: Path, preset: str) -> None:
+    def __init__(self, path: Path, preset: str, text: str = "") -> None:
         self._path = path
-        self._preset = preset
+        self._asked = preset, text
         with self._writable(), ExitStack() as undo:
             self._file: BinaryIO = undo.enter_context(path.open("a+b"))
             _lock(self._file, path)
@@ -75,8 +75,9 @@ class Ledger:
             row = Row.load(line.decode())
         except ValueError as error:
             raise InputError(f"{self._path} holds something else than results; choose another --out.") from error
-        if row.preset != self._preset:
-            raise InputError(f"{self._path} holds results of the preset {row.preset}; choose another --out.")
+        if (row.preset, row.text) != self._asked:
+            words = " with other words" if row.text != self._asked[1] else ""
+            raise InputError(f"{self._path} holds results of the preset {row.preset}{words}; choose another --out.")
         return row
 
     @contextmanager

@@ -131,8 +131,10 @@ class Lines(Results):
         """Nothing is kept."""
 
 
-def open_results(out: str, root: Path, sources: Sequence[Source], preset: str, stdout: TextIO) -> Results:
-    """The results that `out` names; `root` is the folder of the sources.
+def open_results(
+    out: str, root: Path, sources: Sequence[Source], preset: str, stdout: TextIO, text: str = ""
+) -> Results:
+    """The results that `out` names, of a preset asked with a text; `root` is the folder of the sources.
 
     Raises:
         InputError: it names none, or a file that is not ours.
@@ -144,11 +146,11 @@ def open_results(out: str, root: Path, sources: Sequence[Source], preset: str, s
         return Lines(stdout)
     if form == ".txt" and path.name.lower() == form:
         folder = root if root.is_dir() else root.parent
-        return Captions(Ledger(folder / f".glimpse-{preset}.jsonl", preset), sources)
+        return Captions(Ledger(folder / f".glimpse-{preset}.jsonl", preset, text), sources)
     if path.name.lower() != form and form == ".jsonl":
-        return Results(Ledger(path, preset))
+        return Results(Ledger(path, preset, text))
     if path.name.lower() != form and form in (".csv", ".xlsx"):
-        return Table(Ledger(path.with_name(f"{path.name}.jsonl"), preset), path)
+        return Table(Ledger(path.with_name(f"{path.name}.jsonl"), preset, text), path)
     raise InputError(f"“{out}” is no place for results; write --out {FORMS}.")
 
 

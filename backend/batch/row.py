@@ -18,6 +18,7 @@ class Row:
 
     `file` is its path below the folder, `sha256` its content; `page` counts from 1 and `pages` is how many there are,
     both None for what has none. Either there is an `answer`, or `error` is one sentence. `seconds` is what it took.
+    `text` was said to the model after the preset's own words.
     """
 
     file: str
@@ -31,6 +32,7 @@ class Row:
     model: str | None = None
     tokens: int | None = None
     seconds: float = 0.0
+    text: str = ""
 
     @property
     def key(self) -> Key:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from backend.batch.files import Source
 from backend.batch.row import Key, Row
-from backend.chat.once import Once
+from backend.chat.once import Once, grown
 from backend.engine.engine import Engine
 from backend.errors import EngineUnavailable, GlimpseError, QueueFull, StorageError, UnsupportedMedia
 from backend.media.names import quoted
 from backend.media.pages import PageReader
-from backend.types import Finished, Progress, SamplingParams, TextDelta
+from backend.types import Finished, Progress, SamplingParams
 
 AHEAD = 2  # files under way at once: one is answered, one is read
 _PATIENCE = 1.0  # seconds to wait where the engine has too much to do
@@ -37,7 +37,10 @@ class _Item:
 
 
 class Batch:
-    """A preset and what answers it; `total` is how many rows there will be in all, as far as it is known."""
+    """A preset and what answers it; `total` is how many rows there will be in all, as far as it is known.
+
+    `text` is said to the model with every file, after the preset's own words.
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Batch:
         pages: PageReader,
         preset: str,
         *,
+        text: str = "",
         sampling: SamplingParams | None = None,
         video_frames: int = 64,
     ) -> None:
@@ -53,6 +57,7 @@ class Batch:
         self._engine = engine
         self._pages = pages
         self._preset = preset
+        self._text = text
         self._sampling = sampling
         self._frames = video_frames
         self.total = 0
@@ -109,7 +114,7 @@ class Batch:
 
     async def _row(self, item: _Item, tell: Tell) -> Row:
         started = time.monotonic()
-        row = Row(item.source.name, self._preset, page=item.page, pages=item.pages)
+        row = Row(item.source.name, self._preset, page=item.page, pages=item.pages, text=self._text)
         try:
             row = replace(row, sha256=await asyncio.to_thread(digest, item.source.path))
             row = replace(row, error=item.refusal) if item.refusal else await self._answered(item, row, tell)
@@ -135,14 +140,15 @@ class Batch:
                     await asyncio.sleep(_PATIENCE)
 
     async def _asked(self, file: Path, row: Row, tell: Tell) -> Row:
-        stream = self._once.stream("", [file], task=self._preset, sampling=self._sampling, video_frames=self._frames)
-        pieces: list[str] = []
+        stream = self._once.stream(
+            self._text, [file], task=self._preset, sampling=self._sampling, video_frames=self._frames
+        )
+        answer = ""
         end: Finished | None = None
         async with aclosing(stream) as events:
             async for event in events:
+                answer = grown(answer, event)
                 match event:
-                    case TextDelta(text):
-                        pieces.append(text)
                     case Progress():
                         tell(row.file, event)
                     case Finished():
@@ -152,7 +158,7 @@ class Batch:
         model = self._engine.status.model
         return replace(
             row,
-            answer="".join(pieces),
+            answer=answer,
             finish_reason=end.finish_reason,
             model=model.id if model else None,
             tokens=end.usage.completion_tokens,

@@ -9,7 +9,7 @@ from pathlib import Path
 from backend.chat.chat import Chat
 from backend.errors import GlimpseError
 from backend.history import History
-from backend.types import SamplingParams, StreamEvent
+from backend.types import SamplingParams, StreamEvent, TextDelta
 
 log = logging.getLogger(__name__)
 
@@ -54,3 +54,8 @@ class Once:
                 await self._chat.delete(conversation, OWNER)
             except GlimpseError:  # the answer is there; what is left goes with the next start
                 log.exception("a conversation of one answer could not be deleted")
+
+
+def grown(answer: str, event: StreamEvent) -> str:
+    """The answer so far, after one more event."""
+    return answer + event.text if isinstance(event, TextDelta) else answer

@@ -32,9 +32,9 @@ def folder(tmp_path: Path) -> Path:
 def opened(folder: Path) -> Iterator[Open]:
     made: list[Results] = []
 
-    def opened(out: str, *names: str, preset: str = "caption") -> Results:
+    def opened(out: str, *names: str, preset: str = "caption", text: str = "") -> Results:
         sources = [Source(folder / name, name, "image") for name in names or ("a.png", "b.png")]
-        made.append(open_results(out.replace("IN", str(folder)), folder, sources, preset, io.StringIO()))
+        made.append(open_results(out.replace("IN", str(folder)), folder, sources, preset, io.StringIO(), text))
         return made[-1]
 
     yield opened
@@ -88,6 +88,8 @@ def test_results_of_another_preset_are_left_alone(opened: Open, folder: Path) ->
     (folder / "r.jsonl").write_text(f"{A.dump()}\n")
     with pytest.raises(InputError, match="holds results of the preset caption"):
         opened("IN/r.jsonl", preset="receipt")
+    with pytest.raises(InputError, match="holds results of the preset caption with other words; choose another --out"):
+        opened("IN/r.jsonl", text="In Welsh.")
 
 
 def test_two_runs_do_not_write_one_file(opened: Open, folder: Path) -> None:

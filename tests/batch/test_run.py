@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from backend.batch.files import find
-from backend.batch.run import still_true
+from backend.batch.run import Batch, still_true
 from backend.chat.once import OWNER, Once
 from backend.engine.scripted import Gate, Step
 from backend.errors import EngineUnavailable, GlimpseError, OutOfMemory, QueueFull
 from backend.types import EngineStatus, GenerationRequest
-from tests.backend.house import content
+from tests.backend.house import content, sha
 from tests.batch.house import House, all_of, brief
 from tests.media.pdfs import write_pdf
 
@@ -29,6 +29,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 def put(house: House, *names: str) -> None:
     for name in names:
         (house.folder / name).write_bytes(content(name))
+
+
+def asks_about(name: str, request: GenerationRequest) -> bool:
+    return [part.media_id for part in request.messages[0].media] == [sha(name)]
 
 
 async def test_every_file_and_page_is_a_row_and_nothing_is_kept(house: House, tmp_path: Path) -> None:
@@ -51,12 +55,20 @@ async def test_every_file_and_page_is_a_row_and_nothing_is_kept(house: House, tm
     assert list((tmp_path / "media").glob("??/*")) == []
 
 
+async def test_further_words_are_said_with_every_file(house: House) -> None:
+    put(house, "a.png")
+    batch = Batch(house.once, house.engine, house.pages, "caption", text="In Welsh.")
+    (row,) = await all_of(batch.rows(find(house.folder, "image").sources))
+    assert row.text == "In Welsh."
+    assert house.engine.requests[0].messages[0].text == "Describe this image in one line.\nIn Welsh."
+
+
 async def test_an_error_is_a_row_and_not_the_end(house: House) -> None:
     put(house, "bad.png", "good.png", "heavy.png")
     (house.folder / "cut.pdf").write_bytes(b"%PDF-1.7 cut")
 
     def script(request: GenerationRequest) -> list[Step]:
-        return [OutOfMemory("Too large; send less.")] if len(house.engine.requests) == 2 else ["Fine."]
+        return [OutOfMemory("Too large; send less.")] if asks_about("heavy.png", request) else ["Fine."]
 
     house.engine.script = script
     assert brief(await house.rows()) == [
@@ -112,7 +124,7 @@ async def test_closing_stops_what_is_under_way(house: House) -> None:
     gate = Gate()
 
     def script(request: GenerationRequest) -> list[Step]:
-        return ["Done."] if len(house.engine.requests) == 1 else [gate]
+        return ["Done."] if asks_about("a.png", request) else [gate]
 
     house.engine.script = script
     rows = house.batch().rows(find(house.folder, "image").sources)

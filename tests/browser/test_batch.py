@@ -1,6 +1,7 @@
 """Many files at once, in a real Chromium: pytest tests/browser/test_batch.py"""
 
 import csv
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, expect
 from backend.chat.once import OWNER
 from backend.engine.scripted import Gate, Signal, Step
 from backend.errors import OutOfMemory
-from backend.types import GenerationRequest
+from backend.types import GenerationRequest, ImagePart
 from tests.browser.screen import Screen
 from tests.media.pdfs import write_pdf
 from tests.ui.house import House, picture
@@ -110,9 +111,15 @@ def test_a_hundred_files_are_all_answered(house: House, screen: Screen, tmp_path
 
 
 def test_stop_keeps_what_is_there(house: House, screen: Screen, tmp_path: Path) -> None:
-    house.engine.script = lambda _: ["A circle."] if len(house.engine.requests) == 1 else [Gate()]
+    files = [picture(tmp_path / f"{name}.png", name) for name in ("red", "green", "blue")]
+    red = hashlib.sha256(files[0].read_bytes()).hexdigest()
+
+    def script(request: GenerationRequest) -> list[Step]:
+        return ["A circle."] if request.messages[0].media == (ImagePart(red),) else [Gate()]
+
+    house.engine.script = script
     open_panel(screen)
-    give(screen, *(picture(tmp_path / f"{name}.png", name) for name in ("red", "green", "blue")))
+    give(screen, *files)
     start(screen)
     expect(lines(screen)).to_have_count(1)
     screen.page.locator("#batch-stop").click()

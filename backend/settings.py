@@ -129,7 +129,7 @@ class Settings:
     auth: tuple[Account, ...] | None = _option(
         "page", "ask for this login (repeatable), or for one in @FILE", metavar="USER:PASSWORD", read=accounts
     )
-    mcp: bool = _option("page", "offer the presets as MCP tools; needs glimpse[mcp]", False)
+    mcp: bool = _option("page", "offer the presets as MCP tools; needs the package mcp", False)
     data_dir: Path = _option(  # noqa: RUF009 (a dataclasses.field)
         "data", "conversations and their media", _data_dir, metavar="DIR", read=folder
     )
@@ -214,7 +214,7 @@ def check_tools(settings: Settings) -> None:
     if settings.mcp and settings.auth:
         raise SettingsError("MCP tools cannot ask for a login; leave out --mcp, or --auth and --share.")
     if settings.mcp and find_spec("mcp") is None:
-        raise SettingsError('For --mcp a package is missing; install it with: pip install "glimpse[mcp]"')
+        raise SettingsError('For --mcp a package is missing; install it with: .venv/bin/pip install "mcp>=1.21,<2"')
 
 
 def _fields(groups: Sequence[str]) -> list["dataclasses.Field[Any]"]:

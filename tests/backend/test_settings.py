@@ -194,7 +194,8 @@ def test_mcp_tools_are_offered_where_the_package_is_and_nobody_need_log_in(monke
     monkeypatch.setattr("backend.settings.find_spec", lambda name: None)
     with pytest.raises(SettingsError) as error:
         check_tools(Settings(mcp=True))
-    assert str(error.value) == 'For --mcp a package is missing; install it with: pip install "glimpse[mcp]"'
+    said = 'For --mcp a package is missing; install it with: .venv/bin/pip install "mcp>=1.21,<2"'
+    assert str(error.value) == said
     monkeypatch.setattr("backend.settings.find_spec", lambda name: object())
     check_tools(Settings(mcp=True))
     for settings in (Settings(mcp=True, auth=(("ann", "secret"),)), with_password(Settings(mcp=True, share=True))):

@@ -9,6 +9,10 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 expect.set_options(timeout=15_000)
 
+STOPPED = re.compile(
+    r"^\s*stopped · \d+ tokens?( · [\d.]+ tokens/s)? · first token \d+\.\d\d s( · 1 image)? · scripted\s*$"
+)
+"""The figures of an answer that was stopped; their speed is the machine's."""
 DROP = """([content, name, type]) => {
     const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
     const transfer = new DataTransfer();

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from backend.engine.scripted import Gate, Signal, Step
 from backend.errors import OutOfMemory
 from backend.types import GenerationRequest, Progress, Queued
-from tests.browser.screen import Screen
+from tests.browser.screen import STOPPED, Screen
 from tests.ui.house import House, picture
 
 BOTH = pytest.mark.parametrize("context", ["desktop", "phone"], indirect=True)
@@ -48,7 +48,7 @@ def test_stop_stops_and_the_next_message_starts_at_once(house: House, screen: Sc
     screen.send("Tell")
     expect(screen.answers).to_have_text(["Half of"])
     screen.stop()
-    expect(screen.answers).to_have_text(["Half of", "stopped · 1 token · first token 0.00 s · scripted"])
+    expect(screen.answers).to_have_text(["Half of", STOPPED])
     assert (house.engine.active, house.engine.cancelled) == (0, 1)
     house.engine.script = ["Next."]
     screen.send("And?")
@@ -56,7 +56,7 @@ def test_stop_stops_and_the_next_message_starts_at_once(house: House, screen: Sc
     expect(screen.answers).to_have_text(
         [
             "Half of",
-            "stopped · 1 token · first token 0.00 s · scripted",
+            STOPPED,
             "Next.",
             "1 token · first token 0.00 s · scripted",
         ]
@@ -138,7 +138,7 @@ def test_retry_answers_again_with_the_files_and_can_be_stopped(house: House, scr
     screen.press("Retry")
     expect(screen.answers).to_have_text(["Second"])
     screen.page.keyboard.press("Escape")
-    expect(screen.answers).to_have_text(["Second", "stopped · 1 token · first token 0.00 s · scripted"])
+    expect(screen.answers).to_have_text(["Second", STOPPED])
     expect(screen.pictures).to_have_count(1)
     first, second = (request.messages for request in house.engine.requests)
     assert first == second
@@ -157,7 +157,7 @@ def test_an_edited_message_keeps_its_files_and_can_be_stopped(house: House, scre
     screen.press("Submit")
     expect(screen.answers).to_have_text(["Edited"])
     screen.stop()
-    expect(screen.answers).to_have_text(["Edited", "stopped · 1 token · first token 0.00 s · scripted"])
+    expect(screen.answers).to_have_text(["Edited", STOPPED])
     expect(screen.questions).to_have_text(["", "Which <\u2060b>colour<\u2060/b>?"])
     expect(screen.pictures).to_have_count(1)
     assert house.kept() == [("Which <b>colour</b>?", "Edited", "cancelled")]
@@ -225,4 +225,4 @@ def test_a_closed_tab_stops_its_answer(house: House, screen: Screen, context: Br
     screen.page.close()
     closed.wait_blocking()
     other = Screen(context.new_page(), address)
-    expect(other.answers).to_have_text(["Half", "stopped · 1 token · first token 0.00 s · scripted"])
+    expect(other.answers).to_have_text(["Half", STOPPED])

@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, expect
 from backend.engine.scripted import Gate
 from backend.tasks.registry import tasks
 from backend.types import EngineStatus, GenerationRequest, SamplingParams
-from tests.browser.screen import Screen
+from tests.browser.screen import STOPPED, Screen
 from tests.ui.house import House, picture
 from ui.examples import find_examples
 
@@ -66,7 +66,7 @@ def test_an_example_can_be_stopped(house: House, screen: Screen) -> None:
     screen.page.locator("#chat .example").first.click()
     expect(screen.answers).to_have_text(["A scene"])
     screen.stop()
-    expect(screen.answers).to_have_text(["A scene", "stopped · 1 token · first token 0.00 s · scripted"])
+    expect(screen.answers).to_have_text(["A scene", STOPPED])
 
 
 def test_prices_are_no_formulas_and_strangers_markup_is_shown(house: House, screen: Screen) -> None:
@@ -144,7 +144,7 @@ def test_opening_another_conversation_ends_the_answer_and_shows_no_more_of_it(ho
     expect(screen.send_button).to_be_visible()
     assert house.engine.active == 0
     screen.conversations.filter(has_text="Noisy").click()
-    expect(screen.answers).to_have_text(["Loud", "stopped · 1 token · first token 0.00 s · scripted"])
+    expect(screen.answers).to_have_text(["Loud", STOPPED])
 
 
 def test_a_setting_that_cannot_be_is_a_sentence_and_the_message_stays(house: House, screen: Screen) -> None:

@@ -42,7 +42,7 @@ def look() -> Machine:
     """This machine, now."""
     return Machine(
         gpus=tuple(_gpus()),
-        memory_free=_memory_free(),
+        memory_free=memory_free(),
         cuda_torch=_cuda_torch(),
         bitsandbytes=importlib.util.find_spec("bitsandbytes") is not None,
         unsloth=importlib.util.find_spec("unsloth") is not None,
@@ -80,7 +80,7 @@ def _ask_driver() -> Iterator[list[str]]:
             yield cells
 
 
-def _memory_free() -> int:
+def memory_free() -> int:
     """What can be used without swapping: of the machine, or of the container where that is less."""
     free = [int(kib) * 1024 for kib in re.findall(r"MemAvailable:\s+(\d+) kB", _read("/proc/meminfo"))]
     limit, used = _read("/sys/fs/cgroup/memory.max").strip(), _read("/sys/fs/cgroup/memory.current").strip()

@@ -24,7 +24,8 @@ from transformers.models.auto import modeling_auto
 from backend.catalog import find
 from backend.engine.families.family import Family
 from backend.engine.families.find import family_of
-from backend.engine.families.prefix import CrossRules, PrefixRules, mask_text_before_images
+from backend.engine.families.prefix import CrossRules, PrefixRules
+from backend.engine.families.vision import mask_text_before_images
 from backend.engine.hub import Report, fetch, weight_bytes
 from backend.engine.placement import Checkpoint, Placement, place, quantization_of, this_machine
 from backend.engine.progress import weights_reported

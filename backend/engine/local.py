@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from backend.engine import failures
 from backend.engine.inference_thread import Cancelled, InferenceThread, Job
 from backend.engine.loader import load
-from backend.engine.prompt import MediaSource
+from backend.engine.pictures import MediaSource
 from backend.engine.spec import EngineSpec
 from backend.engine.transformers import Generator, free_memory
 from backend.errors import GlimpseError, ModelFailed

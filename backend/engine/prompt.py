@@ -1,48 +1,42 @@
 """A conversation becomes what a model reads: processor inputs that fit its context. Does not run the model."""
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from PIL import Image
+import torch
 
+from backend.engine import failures
 from backend.engine.chat_template import render
 from backend.engine.families.family import Shown
 from backend.engine.loader import Loaded
+from backend.engine.pictures import Picture, Pictures, Tell
 from backend.engine.turns import Turn, split, with_earlier_media
-from backend.errors import ContextOverflow, EmptyMessage, UnsupportedMedia
-from backend.media.frame import Frame
-from backend.types import ImagePart, MediaPart, Message, Progress, TextPart, VideoPart
+from backend.errors import ContextOverflow, EmptyMessage, OutOfMemory, UnsupportedMedia
+from backend.types import ImagePart, MediaPart, Message, Progress, TextPart
 
-Tell = Callable[[Progress], None]
-
-
-class MediaSource(Protocol):
-    """Where clean pixels come from; `backend.media.store.MediaStore` is one."""
-
-    def image(self, media_id: str) -> Image.Image:
-        """The RGB pixels of an image."""
-        ...
-
-    def frames(self, part: VideoPart) -> list[Frame]:
-        """The frames of a clip, in order."""
-        ...
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Prompt:
     """What goes to the model: tensors on the CPU, and what is in them.
 
-    `image_keys` names each image that the processor was given, in order: two with the same key have the same pixels.
-    `images` and `frames` count what a person would: images sent and frames of clips, however they are shown, once.
+    Where an earlier answer's cache can be continued on (`Loaded.prefix`), `pictures` are the images in order, `spans`
+    the half-open ranges of their tokens, and `inputs` has no pixels. Elsewhere `pictures` is None and `inputs` whole.
+    `tiles` counts tiles in cross-attention layers, and images where there are none. `images` and `frames` count what
+    a person would: images sent and frames of clips, however they are shown, once.
     """
 
     inputs: dict[str, Any]
     ids: list[int]
-    image_keys: tuple[Hashable, ...]
+    pictures: tuple[Picture, ...] | None
+    spans: tuple[Span, ...]
+    tiles: int
     images: int
     frames: int
+    step: int
 
     @property
     def tokens(self) -> int:
@@ -51,29 +45,53 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What bounds a prompt: `reserve` tokens of the context are the answer's, and `fits` says if there is memory.
+
+    `step` is how small media are shown to begin with; `down` says that this was too much already.
+    """
+
+    reserve: int
+    fits: Callable[[Prompt], bool] = lambda _: True
+    step: int = 0
+    down: bool = False
+
+
+@dataclass(frozen=True)
 class _Draft:
-    """One try at a prompt: how many of the oldest turns are left out, and how small the clips are shown."""
+    """One try at a prompt: how many of the oldest turns are left out, and at which step media are shown."""
 
     left_out: int = 0
     step: int = 0
 
 
-def build_prompt(loaded: Loaded, messages: Sequence[Message], media: MediaSource, reserve: int, tell: Tell) -> Prompt:
-    """The prompt for a conversation, with room for `reserve` tokens of answer.
+def build_prompt(
+    loaded: Loaded, messages: Sequence[Message], pictures: Pictures, limits: Limits, tell: Tell
+) -> Prompt:
+    """The prompt for a conversation, within limits.
 
-    What does not fit goes in this order: the oldest turns, then detail of the clips. The system prompt and the current
-    turn always stay. `tell` hears of each step.
+    Of too many tokens the oldest turns go first, then detail of the media, step by step as the family has it; where
+    memory is short, detail goes first. The system prompt and the current turn always stay. `tell` hears of each step.
 
     Raises:
         EmptyMessage: nothing to answer.
         UnsupportedMedia: media of a kind that the model cannot read.
         ContextOverflow: the current turn does not fit even alone.
+        OutOfMemory: there is not the memory for it, however little is shown.
     """
-    builder = _Builder(loaded, messages, media, tell)
-    room = loaded.info.context_length - reserve
-    draft = _Draft()
-    while (prompt := builder.build(draft)).tokens > room:
-        draft = builder.smaller(draft, prompt, prompt.tokens - room)
+    builder = _Builder(loaded, messages, pictures, tell)
+    room = loaded.info.context_length - limits.reserve
+    draft = _Draft(step=limits.step)
+    prompt = builder.build(draft)
+    if limits.down:
+        draft, prompt = builder.lighter(draft, prompt) or (draft, prompt)
+    while prompt.tokens > room or not limits.fits(prompt):
+        if prompt.tokens > room:
+            draft, prompt = builder.shorter(draft, prompt, prompt.tokens - room)
+        elif smaller := builder.lighter(draft, prompt) or builder.without_oldest(draft):
+            draft, prompt = smaller
+        else:
+            raise OutOfMemory(failures.ANSWERING)
     if draft.left_out:
         turns = "oldest turn" if draft.left_out == 1 else f"{draft.left_out} oldest turns"
         tell(Progress(f"leaving out the {turns}"))
@@ -81,16 +99,15 @@ def build_prompt(loaded: Loaded, messages: Sequence[Message], media: MediaSource
 
 
 class _Builder:
-    """One request on its way to a prompt; reads each image and clip once."""
+    """One request on its way to a prompt."""
 
-    def __init__(self, loaded: Loaded, messages: Sequence[Message], media: MediaSource, tell: Tell) -> None:
+    def __init__(self, loaded: Loaded, messages: Sequence[Message], pictures: Pictures, tell: Tell) -> None:
         self._loaded = loaded
         self._system, self._turns = split(messages)
         if not self._turns:
             raise EmptyMessage("Write something or add a file first.")
         self._special = _special_tokens(loaded)
-        self._pixels = _read(self._turns, media, tell)
-        self._steps = 0
+        self._pictures = pictures
         self._tell = tell
 
     def build(self, draft: _Draft) -> Prompt:
@@ -100,36 +117,49 @@ class _Builder:
         messages = [message for turn in turns for message in turn.messages]
         text = self._render([self._content(message, shown) for message in messages])
         media = [part for message in messages for part in message.media]
-        inputs = self._process(text, [shown[part] for part in media])
-        return Prompt(
-            inputs=inputs,
-            ids=inputs["input_ids"][0].tolist(),
-            image_keys=tuple((part, draft.step, n) for part in media for n in range(len(shown[part].images))),
-            images=sum(isinstance(part, ImagePart) for part in set(media)),
-            frames=sum(shown[part].frames for part in set(media)),
-        )
+        return self._spliced(text, media, shown, draft) or self._processed(text, media, shown, draft)
 
-    def smaller(self, draft: _Draft, prompt: Prompt, excess: int) -> _Draft:
-        """The next draft, smaller by about `excess` tokens.
+    def shorter(self, draft: _Draft, prompt: Prompt, excess: int) -> tuple[_Draft, Prompt]:
+        """The next draft, shorter by about `excess` tokens.
 
         Raises:
             ContextOverflow: there is none.
         """
         if (last := len(self._turns) - 1) > draft.left_out:
-            return _Draft(self._enough(draft.left_out, last, prompt, excess), draft.step)
-        if any(isinstance(part, VideoPart) for part in self._turns[-1].media) and self._has_step(draft.step + 1):
-            self._tell(Progress("showing the clip smaller, so that it fits"))
-            return _Draft(draft.left_out, draft.step + 1)
+            draft = _Draft(self._enough(draft.left_out, last, prompt, excess), draft.step)
+            return draft, self.build(draft)
+        # In cross-attention models an image is one token, however small it is shown.
+        among_tokens = not self._loaded.family.reach.latest_only
+        if among_tokens and (smaller := self.lighter(draft, prompt)):
+            return smaller
         context = self._loaded.info.context_length
         raise ContextOverflow(
             f"This message takes {prompt.tokens} tokens and the model reads {context}, its answer included; "
             "shorten it or send fewer files."
         )
 
+    def lighter(self, draft: _Draft, prompt: Prompt) -> tuple[_Draft, Prompt] | None:
+        """The next draft whose media take less room, if there is one."""
+        steps = self._loaded.family.steps
+        for step in range(draft.step + 1, len(steps) + 1):
+            smaller = _Draft(draft.left_out, step)
+            candidate = self.build(smaller)
+            if (candidate.tiles, candidate.tokens) < (prompt.tiles, prompt.tokens):
+                self._tell(Progress(f"showing {steps[step - 1]}, so that it fits"))
+                return smaller, candidate
+        return None
+
+    def without_oldest(self, draft: _Draft) -> tuple[_Draft, Prompt] | None:
+        """The next draft with one turn less, if there is one."""
+        if draft.left_out + 1 == len(self._turns):
+            return None
+        draft = _Draft(draft.left_out + 1, draft.step)
+        return draft, self.build(draft)
+
     def _enough(self, left_out: int, last: int, prompt: Prompt, excess: int) -> int:
         """How many turns to leave out so that about `excess` tokens go; one more than before at least."""
         text = sum(self._text_tokens(turn) for turn in self._turns[left_out:])
-        an_image = max(0, prompt.tokens - text) / max(1, len(prompt.image_keys))
+        an_image = max(0, prompt.tokens - text) / max(1, prompt.tiles)
         while left_out < last and excess > 0:
             turn = self._turns[left_out]
             excess -= self._text_tokens(turn) + int(an_image * len(turn.media))
@@ -145,41 +175,34 @@ class _Builder:
         text = render(self._loaded.processor, "", words, self._loaded.family.images)
         return len(self._loaded.tokenizer.encode(text, add_special_tokens=False))
 
-    def _show(self, step: int) -> dict[MediaPart, Shown]:
-        return {part: self._show_one(part, pixels, step) for part, pixels in self._pixels.items()}
+    def _show(self, step: int) -> dict[MediaPart, tuple[Shown, int]]:
+        parts = list(dict.fromkeys(part for turn in self._turns for part in turn.media))
+        self._pictures.read(parts, step)
+        return {part: self._show_one(part, step) for part in parts}
 
-    def _show_one(self, part: MediaPart, pixels: Image.Image | list[Frame], step: int) -> Shown:
-        family = self._loaded.family
+    def _show_one(self, part: MediaPart, step: int) -> tuple[Shown, int]:
         try:
-            if isinstance(pixels, Image.Image):
-                return family.show_image(pixels)
-            while (clip := family.show_clip(pixels, step)) is None:
-                step -= 1  # a shorter clip runs out of steps before a longer one
-            return clip
+            return self._pictures.shown(part, step)
         except UnsupportedMedia:
             if part in self._turns[-1].media:
                 raise
             # From earlier in the conversation, before another model was chosen.
-            return Shown(({"type": "text", "text": "[a file that this model cannot see]"},))
+            return Shown(({"type": "text", "text": "[a file that this model cannot see]"},)), 0
 
-    def _has_step(self, step: int) -> bool:
-        clips = [pixels for pixels in self._pixels.values() if not isinstance(pixels, Image.Image)]
-        return any(self._loaded.family.show_clip(frames, step) is not None for frames in clips)
-
-    def _visible(self, draft: _Draft, shown: dict[MediaPart, Shown]) -> list[Turn]:
+    def _visible(self, draft: _Draft, shown: dict[MediaPart, tuple[Shown, int]]) -> list[Turn]:
         reach = self._loaded.family.reach
         if not reach.latest_only:
             return self._turns[draft.left_out :]
-        sizes = {part: len(one.images) for part, one in shown.items()}
+        sizes = {part: one.pictures for part, (one, _) in shown.items()}
         return with_earlier_media(self._turns, draft.left_out, reach.repeat, sizes)
 
-    def _content(self, message: Message, shown: dict[MediaPart, Shown]) -> dict[str, Any]:
+    def _content(self, message: Message, shown: dict[MediaPart, tuple[Shown, int]]) -> dict[str, Any]:
         parts: list[dict[str, Any]] = []
         for part in message.parts:
             if isinstance(part, TextPart):
                 parts.append({"type": "text", "text": self._plain(part.text)})
             else:
-                parts += shown[part].content
+                parts += shown[part][0].content
         if self._loaded.family.reach.latest_only:  # a word between two images would part them
             parts.sort(key=lambda part: part["type"] == "text")
         return {"role": message.role, "content": _texts_joined(parts)}
@@ -193,22 +216,52 @@ class _Builder:
     def _render(self, messages: list[dict[str, Any]]) -> str:
         return render(self._loaded.processor, self._plain(self._system), messages, self._loaded.family.images)
 
-    def _process(self, text: str, shown: Sequence[Shown]) -> dict[str, Any]:
-        loaded = self._loaded
-        begin = loaded.tokenizer.bos_token
-        options = {"add_special_tokens": False} if begin and text.startswith(begin) else {}
-        return dict(loaded.processor(text=[text], return_tensors="pt", **options, **loaded.family.call(shown)))
+    def _spliced(
+        self, text: str, media: Sequence[MediaPart], shown: dict[MediaPart, tuple[Shown, int]], draft: _Draft
+    ) -> Prompt | None:
+        """The prompt without pixels, each image's tokens put where its place is; None where that cannot be done."""
+        rules = self._loaded.prefix
+        words = self._loaded.tokenizer(text, **self._options(text))["input_ids"]
+        numbered = [(part, n) for part in media for n in range(shown[part][0].pictures)]
+        if (
+            rules is None
+            or any(shown[part][0].clips for part in media)
+            or words.count(rules.image_token) != len(numbered)
+        ):
+            return None
+        pictures = tuple(self._pictures.picture(part, shown[part][1], n) for part, n in numbered)
+        ids: list[int] = []
+        spans: list[Span] = []
+        for word in words:
+            own = pictures[len(spans)].ids if word == rules.image_token else (word,)
+            if word == rules.image_token:
+                spans.append((len(ids), len(ids) + len(own)))
+            ids += own
+        row = torch.tensor([ids])
+        masks = rules.masks(ids, [picture.tiles for picture in pictures])
+        inputs = {"input_ids": row, "attention_mask": torch.ones_like(row), **masks}
+        tiles = sum(max(1, picture.tiles) for picture in pictures)
+        return Prompt(inputs, ids, pictures, tuple(spans), tiles, *_counted(media, shown), draft.step)
+
+    def _processed(
+        self, text: str, media: Sequence[MediaPart], shown: dict[MediaPart, tuple[Shown, int]], draft: _Draft
+    ) -> Prompt:
+        """The prompt as the processor makes it, of pixels and all."""
+        whole = [self._pictures.whole(part, *shown[part]) for part in media]
+        arguments = self._loaded.family.call(whole)
+        made = dict(self._loaded.processor(text=[text], return_tensors="pt", **self._options(text), **arguments))
+        images = sum(one.pictures for one in whole)
+        return Prompt(made, made["input_ids"][0].tolist(), None, (), images, *_counted(media, shown), draft.step)
+
+    def _options(self, text: str) -> dict[str, Any]:
+        begin = self._loaded.tokenizer.bos_token
+        return {"add_special_tokens": False} if begin and text.startswith(begin) else {}
 
 
-def _read(turns: Sequence[Turn], media: MediaSource, tell: Tell) -> dict[MediaPart, Image.Image | list[Frame]]:
-    parts = list(dict.fromkeys(part for turn in turns for part in turn.media))
-    kinds = {type(part) for part in parts}
-    what = "file" if len(kinds) > 1 else "image" if ImagePart in kinds else "clip"
-    pixels: dict[MediaPart, Image.Image | list[Frame]] = {}
-    for number, part in enumerate(parts, 1):
-        tell(Progress(f"reading the {what}{'s' if len(parts) > 1 else ''}", number, len(parts)))
-        pixels[part] = media.image(part.media_id) if isinstance(part, ImagePart) else media.frames(part)
-    return pixels
+def _counted(media: Sequence[MediaPart], shown: dict[MediaPart, tuple[Shown, int]]) -> tuple[int, int]:
+    """Images and frames that a person would count."""
+    parts = set(media)
+    return sum(isinstance(part, ImagePart) for part in parts), sum(shown[part][0].frames for part in parts)
 
 
 def _special_tokens(loaded: Loaded) -> re.Pattern[str]:

@@ -4,7 +4,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -12,8 +12,11 @@ import torch
 from backend.engine import failures
 from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
+from backend.engine.lru import ByteLRU
+from backend.engine.memory import SPARE, cache_limit, footprint, free_bytes
+from backend.engine.pictures import MediaSource, Pictures, placed
 from backend.engine.prefix_cache import PrefixCache, Start
-from backend.engine.prompt import MediaSource, Prompt, build_prompt
+from backend.engine.prompt import Limits, Prompt, build_prompt
 from backend.engine.sampling import generation_config
 from backend.engine.streamer import TokenStreamer
 from backend.errors import GlimpseError
@@ -35,25 +38,35 @@ class Outlet(Protocol):
 
 
 class Generator:
-    """Answers requests with one model, on the thread that loaded it. Keeps what the next turns can continue on."""
+    """Answers requests with one model, on the thread that loaded it. Keeps what the next turns can continue on.
 
-    def __init__(self, loaded: Loaded, media: MediaSource) -> None:
+    `cache_bytes` bounds what is kept; None leaves it to what the model leaves free.
+    """
+
+    def __init__(self, loaded: Loaded, media: MediaSource, cache_bytes: int | None = None) -> None:
         self.info = loaded.info
         self._loaded = loaded
         self._media = media
         self._spoken = False  # whether the answer has its first token
-        self._prefixes = PrefixCache(loaded.model.config, loaded.prefix, _cache_limit(loaded.model.device))
+        self._step: int | None = None  # at which step media were shown when memory ran out
+        device = loaded.model.device
+        self._memory = ByteLRU(cache_limit(device) if cache_bytes is None else cache_bytes)
+        self._prefixes = PrefixCache(loaded.model.config, loaded.prefix, self._memory)
+        self._footprint = footprint(loaded.model.config, loaded.model.dtype)
 
     def answer(self, request: GenerationRequest, outlet: Outlet) -> Finished:
         """Answer a request: its progress and text go to the outlet, its last event is returned.
+
+        Where memory runs out before the first token, what is kept is dropped and less is shown, once.
 
         Raises:
             Cancelled: the outlet wanted no more.
             GlimpseError: with a sentence for the person.
         """
+        self._step = None
         outcome = self._tried(request, outlet)
         if isinstance(outcome, Exception) and failures.is_out_of_memory(outcome):
-            self._prefixes.clear()
+            self._memory.clear()
             free_memory()
             if not self._spoken:
                 outcome = self._tried(request, outlet)
@@ -77,12 +90,13 @@ class Generator:
         context, own = self.info.context_length, self.info.sampling.max_new_tokens
         limit = request.sampling.max_new_tokens or own or 1
         reserve = min(limit, max(1, context // 8))
-        prompt = build_prompt(self._loaded, request.messages, self._media, reserve, _teller(outlet))
+        tell = _teller(outlet)
+        pictures = Pictures(self._loaded, self._media, self._memory, tell)
+        prompt = self._prompt(request, pictures, reserve, tell)
         room = min(limit, context - prompt.tokens)
-        outlet.check()
-        outlet.emit(Progress("reading the conversation"))
+        tell(Progress("reading the conversation"))
         start = self._prefixes.take(request.conversation_id, prompt)
-        streamer = self._generate(request, prompt, start, room, outlet)
+        streamer = self._generate(request, prompt, start, pictures, room, outlet)
         usage = Usage(
             prompt_tokens=prompt.tokens,
             completion_tokens=len(streamer.tokens),
@@ -95,8 +109,27 @@ class Generator:
         reason: FinishReason = "stop" if streamer.stopped or len(streamer.tokens) < room else "length"
         return Finished(reason, usage)
 
+    def _prompt(
+        self, request: GenerationRequest, pictures: Pictures, reserve: int, tell: Callable[[Progress], None]
+    ) -> Prompt:
+        """The prompt, small enough for memory; what is kept of other conversations makes room for it."""
+        free = free_bytes(self._loaded.model.device)
+        spare = None if free is None else int(SPARE * free)
+
+        def fits(prompt: Prompt) -> bool:
+            return spare is None or self._footprint.of(prompt, reserve) <= spare + self._memory.bytes
+
+        step = self._prefixes.step(request.conversation_id) if self._step is None else self._step
+        limits = Limits(reserve, fits, step, down=self._step is not None)
+        prompt = build_prompt(self._loaded, request.messages, pictures, limits, tell)
+        self._step = prompt.step
+        if spare is not None:
+            more = self._footprint.of(prompt, reserve) - self._prefixes.bytes(request.conversation_id)
+            self._memory.shrink(max(0, self._memory.bytes + spare - max(0, more)))
+        return prompt
+
     def _generate(
-        self, request: GenerationRequest, prompt: Prompt, start: Start, room: int, outlet: Outlet
+        self, request: GenerationRequest, prompt: Prompt, start: Start, pictures: Pictures, room: int, outlet: Outlet
     ) -> TokenStreamer:
         model, tokenizer, stop = self._loaded.model, self._loaded.tokenizer, stop_tokens(self._loaded)
         pad = stop[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
@@ -117,12 +150,26 @@ class Generator:
                 first=first,
             )
             try:
-                model.generate(**_placed(model, start.inputs), **cache, generation_config=config, streamer=streamer)
+                with self._seen(start, pictures, outlet) as seen:
+                    inputs = placed(model, {**prompt.inputs, **seen})
+                    model.generate(**inputs, **cache, generation_config=config, streamer=streamer)
             except Cancelled:
                 self._keep(request, prompt, start, streamer)
                 raise
         self._keep(request, prompt, start, streamer)
         return streamer
+
+    def _seen(self, start: Start, pictures: Pictures, outlet: Outlet) -> AbstractContextManager[dict[str, Any]]:
+        """What the model sees of the images that are new to its cache, while the context is open."""
+        rules, features = self._loaded.prefix, []
+        for number, picture in enumerate(start.new, 1):
+            outlet.emit(
+                Progress(
+                    "looking at the images" if len(start.new) > 1 else "looking at the image", number, len(start.new)
+                )
+            )
+            features.append(pictures.features(picture))
+        return rules.given(self._loaded.model, features) if rules else nullcontext({})
 
     def _keep(self, request: GenerationRequest, prompt: Prompt, start: Start, streamer: TokenStreamer) -> None:
         if streamer.tokens:
@@ -138,26 +185,12 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _cache_limit(device: torch.device) -> int:
-    """Bytes that kept conversations may take: a quarter of what the model leaves free on a GPU, 2 GiB elsewhere."""
-    return torch.cuda.mem_get_info(device)[0] // 4 if device.type == "cuda" else 2 * 2**30
-
-
 def _seed(seed: int | None) -> None:
     # Fresh processes all begin with the same seed, so an answer without one needs a new one too.
     if seed is None:
         torch.seed()
     else:
         torch.manual_seed(seed)
-
-
-def _placed(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs where the model is, floats in its precision."""
-    return {
-        name: value.to(model.device, model.dtype if value.is_floating_point() else value.dtype)
-        for name, value in inputs.items()
-        if isinstance(value, torch.Tensor)
-    }
 
 
 def stop_tokens(loaded: Loaded) -> list[int]:

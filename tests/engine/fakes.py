@@ -26,12 +26,13 @@ GREEDY = SamplingParams(max_new_tokens=12, temperature=0)
 class Store:
     """Each image is a plain colour named by its id; each clip has as many frames as it says, one a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: tuple[int, int] = (60, 40)) -> None:
         self.read: list[str] = []
+        self._size = size
 
     def image(self, media_id: str) -> Image.Image:
         self.read.append(media_id)
-        return Image.new("RGB", (60, 40), media_id)
+        return Image.new("RGB", self._size, media_id)
 
     def frames(self, part: VideoPart) -> list[Frame]:
         self.read.append(part.media_id)

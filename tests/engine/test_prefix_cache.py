@@ -3,13 +3,13 @@
 Random weights of small norm draw the same token whatever they read, so the tiny models have large ones.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
 
-from backend.engine.families.prefix import CrossRules, TokenRules
 from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
 from backend.engine.transformers import Generator
@@ -114,21 +114,60 @@ def test_a_clip_is_read_once(models: dict[str, Loaded]) -> None:
     assert usage.reused_tokens > 100
 
 
-def test_no_pixels_are_read_again_for_a_follow_up(models: dict[str, Loaded]) -> None:
-    loaded, seen = models["mllama"], []
-    hook = loaded.model.model.vision_model.register_forward_pre_hook(
-        lambda _, args, options: seen.append(options["pixel_values"].shape[1]), with_kwargs=True
-    )
+@contextmanager
+def encodings(loaded: Loaded) -> Iterator[list[int]]:
+    """How many images the vision tower saw, call by call."""
+    seen: list[int] = []
+    inner = loaded.model.model
+    tower = inner.vision_model if hasattr(inner, "vision_model") else inner.vision_tower
+    hook = tower.register_forward_hook(lambda *_: seen.append(1))
     try:
-        generator = Generator(loaded, Store())
-        talk = [user(image("red"), "What?"), reply("Red."), user("Sure?")]
-        generator.answer(request(*talk[:1]), Outlet())
-        generator.answer(request(*talk), Outlet())
-        generator.answer(request(*talk, reply("Yes."), user(image("blue"), "And?")), Outlet())
+        yield seen
     finally:
         hook.remove()
-    # The third turn shows the first image again beside the new one.
-    assert seen == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["mllama", "llava"])
+def test_an_image_is_read_and_encoded_once_whatever_is_asked_about_it(models: dict[str, Loaded], name: str) -> None:
+    store, talk = Store(), [user(image("red"), "What?"), reply("Red."), user("Sure?")]
+    generator = Recorded(models[name], store)
+    with encodings(models[name]) as seen:
+        for length in (1, 3, 1):
+            answered(generator, request(*talk[:length], sampling=PARITY))
+        assert (store.read, len(seen)) == (["red"], 1)
+        # Mllama is shown the first image again beside the new one.
+        asked = request(*talk, reply("Yes."), user(image("blue"), "And?"), sampling=PARITY)
+        answered(generator, asked)
+        elsewhere = replace(asked, conversation_id="another")
+        tokens, usage = answered(generator, elsewhere)
+        assert (store.read, len(seen)) == (["red", "blue"], 2)
+    assert usage.reused_tokens == 0
+    assert tokens == answered(Recorded(replace(models[name], prefix=None), Store()), elsewhere)[0]
+
+
+def test_a_clip_that_was_read_is_not_read_again(models: dict[str, Loaded]) -> None:
+    store = Store()
+    generator = Recorded(models["mllama"], store)
+    with encodings(models["mllama"]) as seen:
+        _, first = answered(generator, request(user(clip(40), "What?"), sampling=PARITY))
+        _, second = answered(generator, request(user(clip(40), "What else?"), sampling=PARITY))
+    assert (store.read, len(seen)) == (["clip"], 3)
+    assert (first.frames, second.frames) == (40, 40)
+
+
+def test_an_image_of_one_tile_takes_a_quarter_of_the_memory_and_answers_the_same(models: dict[str, Loaded]) -> None:
+    loaded = models["mllama"]
+
+    def held(store: Store) -> int:
+        generator = Recorded(loaded, store)
+        asked = request(user(image("red"), "What?"), sampling=PARITY)
+        tokens, _ = answered(generator, asked)
+        assert tokens == answered(Recorded(replace(loaded, prefix=None), store), asked)[0]
+        kept = generator._memory.get(("prefix", "conversation"))
+        return kept.cache.layers[1].get_seq_length()
+
+    patches = loaded.model.model.vision_model.num_patches
+    assert (held(Store((20, 28))), held(Store((60, 40))), held(Store((50, 20)))) == (patches, 4 * patches, 2 * patches)
 
 
 @pytest.mark.parametrize("name", ["mllama", "llava"])
@@ -162,9 +201,7 @@ def test_what_was_cut_off_in_prefill_is_as_if_never_begun(models: dict[str, Load
     assert tokens == answered(Recorded(replace(loaded, prefix=None), Store()), asked)[0]
 
 
-def test_conversations_side_by_side_never_mix_and_the_oldest_goes_first(
-    models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_conversations_side_by_side_never_mix_and_the_oldest_goes_first(models: dict[str, Loaded]) -> None:
     generator = Recorded(models["mllama"], Store())
 
     def reused(conversation: str) -> int:
@@ -172,8 +209,7 @@ def test_conversations_side_by_side_never_mix_and_the_oldest_goes_first(
         return answered(generator, replace(asked, conversation_id=conversation))[1].reused_tokens
 
     assert [reused("red"), reused("blue"), reused("red") > 30, reused("blue") > 30] == [0, 0, True, True]
-    kept = generator._prefixes._kept["red"].bytes
-    monkeypatch.setattr(generator._prefixes, "_limit", 2 * kept + kept // 2)
+    generator._memory.limit = generator._memory.bytes  # no room for a third
     assert [reused("green"), reused("red"), reused("green") > 30] == [0, 0, True]
 
 
@@ -200,13 +236,3 @@ def test_running_out_of_memory_drops_what_was_kept_and_tries_once_more(
 
 def _out_of_memory(*_: object, **__: object) -> None:
     raise torch.OutOfMemoryError("CUDA out of memory.")
-
-
-def test_the_places_of_images_are_told_or_nothing_is_reused() -> None:
-    assert CrossRules(9, frozenset()).spans([1, 9, 9, 2, 9], 3) == [(1, 2), (2, 3), (4, 5)]
-    assert CrossRules(9, frozenset()).spans([1, 9], 2) is None
-    assert TokenRules(9).spans([1, 9, 9, 2, 9, 9], 2) == [(1, 3), (4, 6)]
-    assert TokenRules(9).spans([9, 9, 9, 9], 2) == [(0, 2), (2, 4)]
-    assert TokenRules(9).spans([9, 9, 1, 9], 2) is None
-    assert TokenRules(9).spans([9, 9, 9], 2) is None
-    assert TokenRules().spans([1, 2], 0) == []

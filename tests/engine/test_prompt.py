@@ -1,12 +1,16 @@
 """Conversations become prompts: what a model of each family reads, and what fits its context."""
 
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 
 from backend.engine.loader import Loaded
-from backend.engine.prompt import Prompt, build_prompt
+from backend.engine.lru import ByteLRU
+from backend.engine.pictures import Pictures
+from backend.engine.prompt import Limits, Prompt, build_prompt
 from backend.errors import ContextOverflow, EmptyMessage, UnsupportedMedia
-from backend.types import Message, Progress
+from backend.types import Message, Progress, TextPart
 from tests.engine.fakes import Store, clip, image, reply, system, user
 
 HEAD = "<|start_header_id|>{}<|end_header_id|>\n\n"
@@ -19,7 +23,8 @@ def said(role: str, text: str) -> str:
 
 def build(loaded: Loaded, *messages: Message, reserve: int = 16) -> tuple[Prompt, list[Progress]]:
     told: list[Progress] = []
-    return build_prompt(loaded, messages, Store(), reserve, told.append), told
+    pictures = Pictures(loaded, Store(), ByteLRU(2**20), told.append)
+    return build_prompt(loaded, messages, pictures, Limits(reserve), told.append), told
 
 
 def read(loaded: Loaded, *messages: Message, reserve: int = 16) -> str:
@@ -45,15 +50,34 @@ def test_mllama_sees_an_earlier_image_again_beside_a_new_one(models: dict[str, L
     messages = user(image("red"), "What?"), reply("Red."), user(image("blue"), "Which is warmer?")
     prompt, _ = build(models["mllama"], *messages)
     assert read(models["mllama"], *messages).count("<|image|><|image|>Which") == 1
-    assert (len(prompt.image_keys), prompt.images) == (3, 2)
+    assert (len(prompt.pictures or ()), prompt.images) == (3, 2)
     # The last token, from where the answer is drawn, attends to both of the last two images and not to the first.
-    visible = prompt.inputs["cross_attention_mask"][0, -1].amax(-1)
-    assert visible.tolist() == [0, 1, 1]
+    assert prompt.inputs["cross_attention_mask"][0, -1, :, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["mllama", "llava", "llama", "refusing"])
+def test_a_prompt_put_together_image_by_image_is_the_processors_own(models: dict[str, Loaded], name: str) -> None:
+    talk = [
+        system("Be brief."), user(image("red"), "a <image> b"), reply("c"), user(image("blue"), clip(20), "d"),
+        reply("e"), user("f"),
+    ]  # fmt: skip
+    if name == "llama":
+        talk = [Message(each.role, (TextPart(each.text),)) for each in talk]
+    ours, theirs = (build(loaded, *talk)[0] for loaded in (models[name], replace(models[name], prefix=None)))
+    assert ours.pictures is not None
+    assert theirs.pictures is None
+    assert ours.ids == theirs.ids
+    assert ours.inputs["attention_mask"].tolist() == theirs.inputs["attention_mask"].tolist()
+    assert (ours.images, ours.frames) == (theirs.images, theirs.frames)
+    if "cross_attention_mask" in theirs.inputs:
+        mask = theirs.inputs["cross_attention_mask"].flatten(2)
+        used = mask.any(dim=1)[0]  # the others are padding
+        assert ours.inputs["cross_attention_mask"][0, :, :, 0].tolist() == mask[0, :, used].tolist()
 
 
 def test_models_with_images_among_the_tokens_see_each_image_once(models: dict[str, Loaded]) -> None:
     prompt, _ = build(models["llava"], user(image("red"), "?"), reply("Red."), user(image("blue"), "?"))
-    assert (len(prompt.image_keys), prompt.images) == (2, 2)
+    assert (len(prompt.pictures or ()), prompt.images) == (2, 2)
 
 
 def test_a_prompt_grows_from_turn_to_turn_and_keeps_its_beginning(models: dict[str, Loaded]) -> None:
@@ -72,10 +96,10 @@ def test_a_prompt_grows_from_turn_to_turn_and_keeps_its_beginning(models: dict[s
 def test_a_clip_becomes_contact_sheets_for_mllama(models: dict[str, Loaded]) -> None:
     prompt, told = build(models["mllama"], user(clip(64), "What happens?"))
     asked = models["mllama"].tokenizer.decode(prompt.inputs["input_ids"][0])
-    assert (len(prompt.image_keys), prompt.frames) == (4, 64)
+    assert (len(prompt.pictures or ()), prompt.frames) == (4, 64)
     assert "<|image|><|image|><|image|><|image|>The images are contact sheets" in asked
     assert told == [Progress("reading the clip", 1, 1)]
-    assert prompt.inputs["cross_attention_mask"][0, -1].amax(-1).tolist() == [1, 1, 1, 1]
+    assert prompt.inputs["cross_attention_mask"][0, -1, :, 0].tolist() == [1] * 16
 
 
 def test_words_never_part_the_images_of_a_turn_for_mllama(models: dict[str, Loaded]) -> None:
@@ -88,13 +112,13 @@ def test_a_clip_becomes_frames_with_their_times_for_llava(models: dict[str, Load
     asked = models["llava"].tokenizer.decode(prompt.inputs["input_ids"][0])
     shot = "<image>" * 4
     assert f"0:00\n{shot}0:01\n{shot}0:02\n{shot}What happens?" in asked
-    assert (len(prompt.image_keys), prompt.frames) == (3, 3)
+    assert (len(prompt.pictures or ()), prompt.frames) == (3, 3)
 
 
 def test_a_clip_too_long_for_the_context_becomes_contact_sheets(models: dict[str, Loaded]) -> None:
     prompt, told = build(models["short-llava"], user(clip(64), "?"))
-    assert (len(prompt.image_keys), prompt.frames) == (4, 64)
-    assert told[-1] == Progress("showing the clip smaller, so that it fits")
+    assert (len(prompt.pictures or ()), prompt.frames) == (4, 64)
+    assert told[-1] == Progress("showing the clip as contact sheets, so that it fits")
 
 
 def test_a_system_prompt_that_the_template_refuses_goes_into_the_first_turn(models: dict[str, Loaded]) -> None:
@@ -166,7 +190,8 @@ def test_nothing_to_answer_is_refused(models: dict[str, Loaded]) -> None:
 def test_each_file_is_read_once_however_often_it_is_shown(models: dict[str, Loaded]) -> None:
     store = Store()
     messages = user(image("red"), "?"), reply("!"), user(image("blue"), "?"), reply("!"), user(image("red"), "?")
-    build_prompt(models["mllama"], messages, store, 16, lambda progress: None)
+    pictures = Pictures(models["mllama"], store, ByteLRU(2**20), lambda progress: None)
+    build_prompt(models["mllama"], messages, pictures, Limits(16), lambda progress: None)
     assert store.read == ["red", "blue"]
 
 

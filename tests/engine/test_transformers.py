@@ -10,7 +10,9 @@ import torch
 
 from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
-from backend.engine.prompt import build_prompt
+from backend.engine.lru import ByteLRU
+from backend.engine.pictures import Pictures
+from backend.engine.prompt import Limits, build_prompt
 from backend.engine.sampling import generation_config, model_sampling
 from backend.engine.transformers import Generator, stop_tokens
 from backend.errors import ModelFailed, OutOfMemory
@@ -28,7 +30,9 @@ def ask(loaded: Loaded, asked: GenerationRequest) -> Outlet:
 
 def plainly(loaded: Loaded, asked: GenerationRequest) -> str:
     """The same answer by bare `generate`, without streamer, thread or anything else of ours."""
-    inputs = build_prompt(loaded, asked.messages, Store(), 16, lambda progress: None).inputs
+    plain = replace(loaded, prefix=None)
+    pictures = Pictures(plain, Store(), ByteLRU(0), lambda progress: None)
+    inputs = build_prompt(plain, asked.messages, pictures, Limits(16), lambda progress: None).inputs
     tokens = loaded.model.generate(**inputs, do_sample=False, max_new_tokens=asked.sampling.max_new_tokens)
     return loaded.tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
 
@@ -42,12 +46,15 @@ def test_an_answer_is_what_bare_generate_says(models: dict[str, Loaded], name: s
 
 def test_events_come_in_order_and_the_usage_is_filled_in(models: dict[str, Loaded]) -> None:
     found = ask(models["mllama"], request(user(image("red"), clip(20), "What?"))).events
-    assert found[:3] == [
+    assert found[:6] == [
         Progress("reading the files", 1, 2),
         Progress("reading the files", 2, 2),
         Progress("reading the conversation"),
+        Progress("looking at the images", 1, 3),
+        Progress("looking at the images", 2, 3),
+        Progress("looking at the images", 3, 3),
     ]
-    assert {type(event) for event in found[3:-1]} == {TextDelta}
+    assert {type(event) for event in found[6:-1]} == {TextDelta}
     assert end(found).finish_reason == "length"
     usage = end(found).usage
     assert (usage.completion_tokens, usage.images, usage.frames, usage.reused_tokens) == (12, 1, 20, 0)

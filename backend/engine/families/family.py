@@ -23,6 +23,11 @@ class Shown:
     clips: tuple[tuple[Frame, ...], ...] = ()
     frames: int = 0
 
+    @property
+    def pictures(self) -> int:
+        """How many images the model is shown; told by the content, so of one whose pixels are left away too."""
+        return sum(part["type"] == "image" for part in self.content)
+
 
 IMAGE: dict[str, Any] = {"type": "image"}
 VIDEO: dict[str, Any] = {"type": "video"}
@@ -72,15 +77,20 @@ class Family(Protocol):
         """How a kept cache is continued; None where that is not known to be exact."""
         ...
 
-    def show_image(self, image: Image.Image) -> Shown:
-        """Show an RGB image. Raises UnsupportedMedia where the model reads none."""
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What is shown at step 1, 2, ... of images and clips where there is no room for more, in words."""
+        ...
+
+    def show_image(self, image: Image.Image, step: int = 0) -> Shown | None:
+        """Show an RGB image. Raises UnsupportedMedia where the model reads none.
+
+        Step 0 shows all there is; each higher step takes less room; None where a step changes nothing of this image.
+        """
         ...
 
     def show_clip(self, frames: Sequence[Frame], step: int = 0) -> Shown | None:
-        """Show the frames of a clip, in order. Raises UnsupportedMedia where the model reads none.
-
-        Step 0 shows all there is; each higher step takes fewer tokens; None where there is no such step.
-        """
+        """Show the frames of a clip, in order; steps and errors as `show_image` has them."""
         ...
 
     def call(self, shown: Sequence[Shown]) -> dict[str, Any]:
@@ -97,10 +107,11 @@ class ImageFamily:
     video: bool = False
     reach: Reach = field(default_factory=Reach)
     prefix: PrefixRules | None = None
+    steps: tuple[str, ...] = ()
 
-    def show_image(self, image: Image.Image) -> Shown:
+    def show_image(self, image: Image.Image, step: int = 0) -> Shown | None:
         """Show an RGB image as it is."""
-        return shown_image(image)
+        return None if step else shown_image(image)
 
     def call(self, shown: Sequence[Shown]) -> dict[str, Any]:
         """All images, in order, or nothing."""

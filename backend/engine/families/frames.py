@@ -15,6 +15,8 @@ SIDE = 1024
 class FrameFamily(ImageFamily):
     """Frames as images with their times; contact sheets where that is too long for the context."""
 
+    steps: tuple[str, ...] = ("the clip as contact sheets",)
+
     def show_clip(self, frames: Sequence[Frame], step: int = 0) -> Shown | None:
         """Each frame after a line with its time; contact sheets at step 1."""
         if step:

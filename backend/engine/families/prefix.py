@@ -1,25 +1,63 @@
-"""How a kept cache is cut back and continued, where that is known to be exact. Does not know conversations."""
+"""How what was computed of a conversation is continued, where that is known to be exact. Does not know conversations.
+
+A prompt for such a model is put together from its text and from images that were processed one by one, so pixels are
+read and encoded for new images alone.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-Span = tuple[int, int]
+import numpy as np
+import torch
+from PIL import Image
+from transformers.models.mllama.processing_mllama import (
+    convert_sparse_cross_attention_mask_to_dense,
+    get_cross_attention_token_mask,
+)
+
+from backend.engine.families import vision
+
+
+@dataclass(frozen=True)
+class Processed:
+    """One image as the processor makes it: the tokens that stand for it, and its tensors.
+
+    `tiles` is how many tiles of it the cross-attention layers keep; 0 where an image is tokens among the text.
+    """
+
+    ids: tuple[int, ...]
+    pixels: dict[str, Any] = field(default_factory=dict)
+    tiles: int = 0
 
 
 class PrefixRules(Protocol):
     """What a family needs for a new prompt to continue on the cache of an earlier one."""
 
-    def spans(self, ids: Sequence[int], images: int) -> list[Span] | None:
-        """The half-open range of tokens that each image takes; None where it cannot be told."""
+    @property
+    def image_token(self) -> int | None:
+        """The token that stands for an image in the text of a prompt; None for a model that reads text alone."""
         ...
 
-    def without(self, inputs: dict[str, Any], images: int, left: int) -> dict[str, Any]:
-        """The inputs without the pixels of the first `images` images, of which `left` stay."""
+    def process(self, processor: Any, image: Image.Image) -> Processed:
+        """One RGB image as the processor makes it."""
         ...
 
-    def crop(self, cache: Any, tokens: int, images: int, held: int) -> None:
-        """Cut a cache that holds `held` images back to its first tokens and images."""
+    def masks(self, ids: Sequence[int], tiles: Sequence[int]) -> dict[str, Any]:
+        """The inputs that go with the ids of a whole prompt, the tiles of its images given in order."""
+        ...
+
+    def crop(self, cache: Any, tokens: int, tiles: int, held: int) -> None:
+        """Cut a cache that holds `held` tiles of images back to its first tokens and tiles."""
+        ...
+
+    def encode(self, model: Any, image: Processed) -> torch.Tensor:
+        """What the vision tower makes of an image whose tensors are where the model is."""
+        ...
+
+    def given(self, model: Any, features: Sequence[torch.Tensor]) -> AbstractContextManager[dict[str, Any]]:
+        """While it is open, the next prefill sees these features as its new images; yields inputs for `generate`."""
         ...
 
 
@@ -29,28 +67,30 @@ class TokenRules:
 
     image_token: int | None = None
 
-    def spans(self, ids: Sequence[int], images: int) -> list[Span] | None:
-        """Each image takes an equal share of the image tokens, if they come in such runs."""
-        if not images:
-            return []
-        places = [place for place, token in enumerate(ids) if token == self.image_token]
-        share, rest = divmod(len(places), images)
-        if rest or not share:
-            return None
-        spans = [(run[0], run[-1] + 1) for run in (places[i : i + share] for i in range(0, len(places), share))]
-        return spans if all(end - start == share for start, end in spans) else None
+    def process(self, processor: Any, image: Image.Image) -> Processed:
+        """As the processor makes it, of a text that is the image alone."""
+        made = processor(text=[processor.image_token], images=[image], return_tensors="pt", add_special_tokens=False)
+        ids = made["input_ids"][0].tolist()
+        return Processed(
+            tuple(ids), {name: made[name] for name in made if name not in ("input_ids", "attention_mask")}
+        )
 
-    def without(self, inputs: dict[str, Any], images: int, left: int) -> dict[str, Any]:
-        """Cut the rows of the first images."""
-        if not images:
-            return inputs
-        kept = {name: value for name, value in inputs.items() if name != "pixel_values"}
-        return {**kept, "pixel_values": inputs["pixel_values"][images:]} if left else kept
+    def masks(self, ids: Sequence[int], tiles: Sequence[int]) -> dict[str, Any]:
+        """None."""
+        return {}
 
-    def crop(self, cache: Any, tokens: int, images: int, held: int) -> None:
+    def crop(self, cache: Any, tokens: int, tiles: int, held: int) -> None:
         """Cut all layers alike."""
         for layer in cache.layers:
             cut(layer, tokens)
+
+    def encode(self, model: Any, image: Processed) -> torch.Tensor:
+        """A row for each of its tokens."""
+        return vision.encode_tokens(model, image.pixels)
+
+    def given(self, model: Any, features: Sequence[torch.Tensor]) -> AbstractContextManager[dict[str, Any]]:
+        """In the place of what the vision tower would make."""
+        return vision.given_tokens(model, features)
 
 
 @dataclass(frozen=True)
@@ -58,29 +98,43 @@ class CrossRules:
     """Mllama: an image is one token, and its keys and values stand in the cross-attention layers, in order.
 
     The ids and the cross-attention mask stay those of the whole conversation; only the pixels are of new images alone.
+    The processor pads every image to the largest number of tiles; here only its own tiles are kept and attended to,
+    so an image of one tile takes a quarter of the memory. The mask counts each tile as an image of one tile.
     """
 
     image_token: int
     layers: frozenset[int]
 
-    def spans(self, ids: Sequence[int], images: int) -> list[Span] | None:
-        """One token an image."""
-        spans = [(place, place + 1) for place, token in enumerate(ids) if token == self.image_token]
-        return spans if len(spans) == images else None
+    def process(self, processor: Any, image: Image.Image) -> Processed:
+        """One token; the tensors still have all tiles, as the vision tower wants them."""
+        made = dict(processor.image_processor([[image]], return_tensors="pt"))
+        tiles = int(made.pop("num_tiles")[0][0])
+        return Processed((self.image_token,), made, tiles)
 
-    def without(self, inputs: dict[str, Any], images: int, left: int) -> dict[str, Any]:
-        """Cut the first images, and all three inputs of images where none is left."""
-        of_images = ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask")
-        kept = {name: value for name, value in inputs.items() if name not in of_images}
-        return {**kept, **{name: inputs[name][:, images:] for name in of_images}} if left else kept
+    def masks(self, ids: Sequence[int], tiles: Sequence[int]) -> dict[str, Any]:
+        """Which token attends to which tile: (1, tokens, all tiles, 1)."""
+        if not tiles:
+            return {}
+        spans = get_cross_attention_token_mask(list(ids), self.image_token)
+        dense = convert_sparse_cross_attention_mask_to_dense([spans], [list(tiles)], max(tiles), len(ids))
+        own = np.concatenate([dense[0, :, number, :count] for number, count in enumerate(tiles)], axis=1)
+        return {"cross_attention_mask": torch.from_numpy(own)[None, :, :, None]}
 
-    def crop(self, cache: Any, tokens: int, images: int, held: int) -> None:
-        """Cut the text layers by tokens and the cross-attention layers by images: tokens never shorten those."""
+    def crop(self, cache: Any, tokens: int, tiles: int, held: int) -> None:
+        """Cut the text layers by tokens and the cross-attention layers by tiles: tokens never shorten those."""
         for index, layer in enumerate(cache.layers):
             if index not in self.layers:
                 cut(layer, tokens)
-            elif held > images:
-                cut(layer, layer.get_seq_length() // held * images)
+            elif held > tiles:
+                cut(layer, layer.get_seq_length() // held * tiles)
+
+    def encode(self, model: Any, image: Processed) -> torch.Tensor:
+        """Its own tiles: (tiles, tokens of a tile, width)."""
+        return vision.encode_tiles(model, image.pixels)[: image.tiles]
+
+    def given(self, model: Any, features: Sequence[torch.Tensor]) -> AbstractContextManager[dict[str, Any]]:
+        """As cross-attention states."""
+        return vision.given_tiles(model, features)
 
 
 def cut(layer: Any, length: int) -> None:
@@ -88,26 +142,3 @@ def cut(layer: Any, length: int) -> None:
     # Not `crop`: what its argument means has changed between versions of transformers.
     if layer.get_seq_length() > length:
         layer.keys, layer.values = layer.keys[..., :length, :].clone(), layer.values[..., :length, :].clone()
-
-
-def mask_text_before_images(model: Any) -> None:
-    """Let text that sees no image take nothing from cross-attention, as the model was trained.
-
-    transformers masks the feed-forward part of such rows but not the attention part (its issue 39379): their softmax
-    over nothing but masked keys is uniform, so the first tokens of a prompt see every image that comes later. That is
-    wrong, and it makes an answer depend on what was cached when.
-    """
-    for layer in model.get_decoder().layers:
-        if hasattr(layer, "cross_attn"):
-            layer.register_forward_pre_hook(_remember_rows, with_kwargs=True)
-            layer.cross_attn.register_forward_hook(_mask_rows)
-
-
-def _remember_rows(layer: Any, args: Any, options: dict[str, Any]) -> None:
-    rows = options.get("full_text_row_masked_out_mask")
-    # A token that is being decoded comes after the images: nothing to mask.
-    layer.cross_attn.rows = rows[:, 0] if rows is not None and rows.shape[-2] > 1 else None
-
-
-def _mask_rows(attention: Any, args: Any, output: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    return None if attention.rows is None else (output[0] * attention.rows, *output[1:])

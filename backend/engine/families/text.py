@@ -21,8 +21,9 @@ class TextFamily:
     video: bool = False
     reach: Reach = field(default_factory=Reach)
     prefix: PrefixRules | None = field(default_factory=TokenRules)
+    steps: tuple[str, ...] = ()
 
-    def show_image(self, image: Image.Image) -> Shown:
+    def show_image(self, image: Image.Image, step: int = 0) -> Shown | None:
         """Refuse."""
         raise self._refusal("an image")
 

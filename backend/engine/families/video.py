@@ -13,12 +13,15 @@ from backend.media.frame import Frame
 # Times go to the processor as frame numbers at this rate, so they are kept to a hundredth of a second.
 RATE = 100.0
 
+SHARES = ("half", "a quarter", "an eighth", "a 16th", "a 32nd", "a 64th", "a 128th")
+
 
 @dataclass(frozen=True)
 class VideoFamily(ImageFamily):
     """Clips as video; a processor gets the frames that were sampled, and samples no more."""
 
     video: bool = True
+    steps: tuple[str, ...] = tuple(f"{share} of the frames" for share in SHARES)
 
     def show_clip(self, frames: Sequence[Frame], step: int = 0) -> Shown | None:
         """All frames as one video; half of them at each further step, down to four."""

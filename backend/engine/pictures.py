@@ -1,0 +1,169 @@
+"""The images and clips of one request, as its model is shown them.
+
+What is remembered of them from an earlier request, of any conversation, is taken from there: pixels are read,
+processed and encoded only where nothing is. A file goes by its content, the SHA-256.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+
+from backend.engine.families.family import Shown
+from backend.engine.families.prefix import Processed
+from backend.engine.loader import Loaded
+from backend.engine.lru import ByteLRU
+from backend.media.frame import Frame
+from backend.types import ImagePart, MediaPart, Progress, VideoPart
+
+Tell = Callable[[Progress], None]
+
+_PART_BYTES = 200  # about what Python takes for one part of a chat template's content
+
+
+class MediaSource(Protocol):
+    """Where clean pixels come from; `backend.media.store.MediaStore` is one."""
+
+    def image(self, media_id: str) -> Image.Image:
+        """The RGB pixels of an image."""
+        ...
+
+    def frames(self, part: VideoPart) -> list[Frame]:
+        """The frames of a clip, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of a prompt: number `number` of those that a file is shown as at a step.
+
+    `ids` are the tokens that stand for it, `tiles` what the cross-attention layers keep of it.
+    """
+
+    part: MediaPart
+    step: int
+    number: int
+    ids: tuple[int, ...]
+    tiles: int
+
+    @property
+    def key(self) -> Hashable:
+        """Two with the same key have the same pixels."""
+        return self.part, self.step, self.number
+
+
+class Pictures:
+    """Reads each file of a request at most once. `memory` is what stays between requests."""
+
+    def __init__(self, loaded: Loaded, media: MediaSource, memory: ByteLRU, tell: Tell) -> None:
+        self._loaded = loaded
+        self._media = media
+        self._memory = memory
+        self._tell = tell
+        self._pixels: dict[MediaPart, Image.Image | list[Frame]] = {}
+        self._shown: dict[tuple[MediaPart, int], tuple[Shown, int]] = {}
+        self._processed: dict[Hashable, Processed] = {}
+
+    def read(self, parts: Iterable[MediaPart], step: int) -> None:
+        """Read the files of which nothing is remembered, telling how far."""
+        unknown = [
+            part
+            for part in dict.fromkeys(parts)
+            if part not in self._pixels and ("shown", part, step) not in self._memory
+        ]
+        kinds = {type(part) for part in unknown}
+        what = "file" if len(kinds) > 1 else "image" if ImagePart in kinds else "clip"
+        for number, part in enumerate(unknown, 1):
+            self._tell(Progress(f"reading the {what}{'s' if len(unknown) > 1 else ''}", number, len(unknown)))
+            self._read(part)
+
+    def shown(self, part: MediaPart, step: int) -> tuple[Shown, int]:
+        """How a file is shown at a step, or at the last one before it that it has, and which that is.
+
+        Where it is remembered, the pixels are left away.
+
+        Raises:
+            UnsupportedMedia: the model reads no such media.
+        """
+        if (part, step) in self._shown:
+            return self._shown[part, step]
+        if (known := self._memory.get(("shown", part, step))) is not None:
+            return known  # type: ignore[no-any-return]
+        found = self._shown[part, step] = self._show(part, step)
+        shown, own_step = found
+        if self._loaded.prefix is not None and not shown.clips:
+            bare = replace(shown, images=()), own_step
+            self._memory.put(("shown", part, step), bare, _PART_BYTES * len(shown.content))
+        return found
+
+    def whole(self, part: MediaPart, shown: Shown, step: int) -> Shown:
+        """The same with its pixels."""
+        if shown.clips or not shown.pictures:
+            return shown
+        return self._showing(part, step)
+
+    def picture(self, part: MediaPart, step: int, number: int) -> Picture:
+        """One of the images that a file is shown as at a step that it has."""
+        key = "picture", part, step, number
+        if (known := self._memory.get(key)) is not None:
+            return known  # type: ignore[no-any-return]
+        made = self._process(part, step, number)
+        picture = Picture(part, step, number, made.ids, made.tiles)
+        self._memory.put(key, picture, _PART_BYTES + 8 * len(made.ids))
+        return picture
+
+    def features(self, picture: Picture) -> torch.Tensor:
+        """What the model's vision tower makes of an image."""
+        rules = self._loaded.prefix
+        assert rules is not None
+        key = "features", picture.key
+        if (known := self._memory.get(key)) is not None:
+            return known  # type: ignore[no-any-return]
+        made = self._process(picture.part, picture.step, picture.number)
+        del self._processed[picture.part, picture.step, picture.number]
+        features = rules.encode(self._loaded.model, replace(made, pixels=placed(self._loaded.model, made.pixels)))
+        features = features.clone()  # a view would hold the padding too
+        self._memory.put(key, features, features.nbytes)
+        return features
+
+    def _process(self, part: MediaPart, step: int, number: int) -> Processed:
+        rules = self._loaded.prefix
+        assert rules is not None
+        key = part, step, number
+        if key not in self._processed:
+            image = self._showing(part, step).images[number]
+            self._processed[key] = rules.process(self._loaded.processor, image)
+        return self._processed[key]
+
+    def _showing(self, part: MediaPart, step: int) -> Shown:
+        if (part, step) not in self._shown:
+            self._shown[part, step] = self._show(part, step)
+        return self._shown[part, step][0]
+
+    def _show(self, part: MediaPart, step: int) -> tuple[Shown, int]:
+        family, pixels = self._loaded.family, self._read(part)
+        while True:
+            if isinstance(pixels, Image.Image):
+                shown = family.show_image(pixels, step)
+            else:
+                shown = family.show_clip(pixels, step)
+            if shown is not None:
+                return shown, step
+            step -= 1
+
+    def _read(self, part: MediaPart) -> Image.Image | list[Frame]:
+        if part not in self._pixels:
+            source = self._media
+            self._pixels[part] = source.image(part.media_id) if isinstance(part, ImagePart) else source.frames(part)
+        return self._pixels[part]
+
+
+def placed(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The tensors among the inputs, where the model is, floats in its precision."""
+    return {
+        name: value.to(model.device, model.dtype if value.is_floating_point() else value.dtype)
+        for name, value in inputs.items()
+        if isinstance(value, torch.Tensor)
+    }

@@ -41,6 +41,21 @@ def whole(lowest: int, highest: int) -> Reader:
     return read
 
 
+def amount(lowest: float, highest: float) -> Reader:
+    """Reads a number within limits."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = lowest - 1
+        if not lowest <= number <= highest:
+            raise argparse.ArgumentTypeError(f"“{text}” is no number from {lowest:g} to {highest:g}")
+        return number
+
+    return read
+
+
 def one_of(*choices: str) -> Reader:
     """Reads one of a few words."""
 
@@ -122,6 +137,12 @@ class Settings:
     offline: bool = _option("model", "never use the network", False)
     video_frames: int = _option("answers", "frames that the model sees of a clip", 64, metavar="N", read=whole(1, 512))
     queue_size: int = _option("answers", "requests that may wait", 16, metavar="N", read=whole(1, 10_000))
+    cache_gb: float | None = _option(
+        "answers",
+        "memory for what is kept between answers; a quarter of what is free",
+        metavar="GB",
+        read=amount(0, 4096),
+    )
     max_upload_mb: int = _option("answers", "largest file", 200, metavar="MB", read=whole(1, 100_000))
     host: str = _option("page", "address to listen on", "127.0.0.1", metavar="ADDR")
     port: int = _option("page", "port; 0 takes any free one", 7860, metavar="N", read=whole(0, 65535))
@@ -160,6 +181,7 @@ class Settings:
             adapter=self.adapter,
             offline=self.offline,
             queue_size=self.queue_size,
+            cache_bytes=None if self.cache_gb is None else int(self.cache_gb * 2**30),
         )
 
 

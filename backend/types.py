@@ -68,12 +68,16 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What the engine is asked: the whole conversation, system prompt first where there is one, user turn last."""
+    """What the engine is asked: the whole conversation, system prompt first where there is one, user turn last.
+
+    `owner` is whose request it is, for the queue; "" where people do not log in, and each conversation stands alone.
+    """
 
     conversation_id: str
     messages: tuple[Message, ...]
     sampling: SamplingParams = field(default_factory=SamplingParams)
     task: str = "chat"
+    owner: str = ""
 
     @property
     def images(self) -> int:

@@ -1,4 +1,4 @@
-"""One thread that does all work on the model, first come first served. Does not know what the work is.
+"""One thread that does all work on the model, first come first served and fair. Does not know what the work is.
 
 CUDA graphs and compiled code live in thread-local state, so loading and generating happen on this one thread, which
 lasts as long as the engine. Jobs come from an event loop and talk back to it; nothing polls, nothing waits for ever.
@@ -28,10 +28,15 @@ Work = Callable[["Job"], StreamEvent | None]
 
 
 class Job:
-    """One request on its way through the thread: what it does, and the events that go back to who asked."""
+    """One request on its way through the thread: what it does, and the events that go back to who asked.
 
-    def __init__(self, work: Work) -> None:
+    `owner` is whose it is; `round` how many of the same owner went before it without a pause, as the queue counts.
+    """
+
+    def __init__(self, work: Work, owner: str = "", round: int = 0) -> None:
         self.submitted = time.monotonic()
+        self.owner = owner
+        self.round = round
         self._work: Work | None = work
         self._loop = asyncio.get_running_loop()
         self._outbox: asyncio.Queue[StreamEvent | GlimpseError | None] = asyncio.Queue()
@@ -81,13 +86,18 @@ class Job:
 
 
 class InferenceThread:
-    """A thread, the job it runs, and at most `queue_size` jobs that wait."""
+    """A thread, the job it runs, and at most `queue_size` jobs that wait.
+
+    Jobs go in rounds, one of each owner in a round, and within a round first come first served: whoever sends many
+    requests waits with the second until the others had their first. (Fair queueing, with every job of one size.)
+    """
 
     def __init__(self, queue_size: int) -> None:
         self._queue_size = queue_size
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
+        self._round = 0  # of the job that runs, or ran last
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -97,8 +107,8 @@ class InferenceThread:
             self._thread = threading.Thread(target=self._serve, args=(chore,), name="inference", daemon=True)
             self._thread.start()
 
-    def submit(self, work: Work, *, announce: bool = True) -> Job:
-        """Put a job at the end of the queue, and tell it its place unless `announce` is false; never blocks.
+    def submit(self, work: Work, owner: str = "", *, announce: bool = True) -> Job:
+        """Put a job into the queue, and tell it its place unless `announce` is false; never blocks.
 
         Raises:
             QueueFull, EngineUnavailable
@@ -108,10 +118,12 @@ class InferenceThread:
                 raise EngineUnavailable(CLOSED)
             if len(self._waiting) >= self._queue_size:
                 raise QueueFull(f"{len(self._waiting)} requests wait already; try again in a moment.")
-            job = Job(work)
-            self._waiting.append(job)
+            own = [other.round for other in (self._running, *self._waiting) if other and other.owner == owner]
+            job = Job(work, owner, max(own) + 1 if own else self._round)
+            place = sum(other.round <= job.round for other in self._waiting)
+            self._waiting.insert(place, job)
             if announce and (self._running or len(self._waiting) > 1):
-                job.emit(Queued(len(self._waiting)))
+                self._announce_places(place)
             self._changed.notify()
         return job
 
@@ -173,6 +185,7 @@ class InferenceThread:
             if self._closed:
                 return None
             self._running = self._waiting.popleft()
+            self._round = self._running.round
             self._announce_places(0)
             return self._running
 

@@ -50,7 +50,8 @@ class LocalEngine:
         """Yield the events of one answer; see `Engine.stream`."""
         self.start()
         loading = self._status
-        job = self._thread.submit(lambda job: self._answer(job, request), announce=loading.state == "ready")
+        whose = request.owner or request.conversation_id
+        job = self._thread.submit(lambda job: self._answer(job, request), whose, announce=loading.state == "ready")
         if loading.state == "loading":
             job.emit(Progress(LOADING, loading.done, loading.total))
         try:
@@ -92,7 +93,7 @@ class LocalEngine:
         self._set(EngineStatus("loading", LOADING))
         started = time.monotonic()
         try:
-            self._generator = Generator(load(self._spec, self._report), self._store)
+            self._generator = Generator(load(self._spec, self._report), self._store, self._spec.cache_bytes)
         except Cancelled:
             raise
         except Exception as error:

@@ -12,7 +12,8 @@ class EngineSpec:
 
     `model` is a Hugging Face id or a local folder; `revision` a branch, tag or commit of the id. `device` is "auto",
     "cpu", "cuda" or a torch device such as "cuda:1". `adapter` is a LoRA adapter, id or folder. `offline` forbids the
-    network. `queue_size` bounds the requests that wait. `script` belongs to the scripted engine alone.
+    network. `queue_size` bounds the requests that wait, `cache_bytes` what is kept between answers; None
+    leaves it to what the model leaves free. `script` belongs to the scripted engine alone.
     """
 
     model: str
@@ -22,4 +23,5 @@ class EngineSpec:
     adapter: str | None = None
     offline: bool = False
     queue_size: int = 16
+    cache_bytes: int | None = None
     script: str | None = None

@@ -47,6 +47,7 @@ def test_nothing_given_means_the_defaults():
         offline=False,
         video_frames=64,
         queue_size=16,
+        cache_gb=None,
         max_upload_mb=200,
         host="127.0.0.1",
         port=7860,
@@ -66,6 +67,7 @@ ALL = {
     "offline": ("yes", True),
     "video_frames": ("8", 8),
     "queue_size": ("2", 2),
+    "cache_gb": ("0.5", 0.5),
     "max_upload_mb": ("50", 50),
     "host": ("0.0.0.0", "0.0.0.0"),
     "port": ("0", 0),
@@ -102,6 +104,8 @@ def test_groups_that_a_command_does_not_take_are_not_read():
         ("port", "65536", "“65536” is no whole number from 0 to 65535"),
         ("video-frames", "0", "“0” is no whole number from 1 to 512"),
         ("queue-size", "-1", "“-1” is no whole number from 1 to 10000"),
+        ("cache-gb", "-1", "“-1” is no number from 0 to 4096"),
+        ("cache-gb", "nan", "“nan” is no number from 0 to 4096"),
         ("max-upload-mb", "1.5", "“1.5” is no whole number from 1 to 100000"),
         ("quantization", "5bit", "“5bit” is none of auto, 4bit, 8bit, none"),
         ("device", "gpu", "“gpu” is none of auto, cpu, cuda, cuda:1, mps, xpu"),
@@ -173,9 +177,16 @@ def test_sizes_are_in_mebibytes():
 
 
 def test_the_engine_is_told_what_concerns_it():
-    settings = Settings(revision="v1", adapter="a/b", device="cpu", offline=True, queue_size=3)
+    settings = Settings(revision="v1", adapter="a/b", device="cpu", offline=True, queue_size=3, cache_gb=1.5)
     assert settings.engine_spec("org/model", "8bit") == EngineSpec(
-        "org/model", revision="v1", quantization="8bit", device="cpu", adapter="a/b", offline=True, queue_size=3
+        "org/model",
+        revision="v1",
+        quantization="8bit",
+        device="cpu",
+        adapter="a/b",
+        offline=True,
+        queue_size=3,
+        cache_bytes=3 * 2**29,
     )
 
 

@@ -57,6 +57,31 @@ async def test_work_is_done_in_order_and_each_waiting_job_hears_its_place(thread
     assert await all_of(third) == [Queued(2), Queued(1), TextDelta("three")]
 
 
+async def test_a_second_request_waits_until_the_others_had_their_first(thread: InferenceThread) -> None:
+    done: list[str] = []
+
+    def notes(name: str) -> Callable[[Job], None]:
+        return lambda job: done.append(name)
+
+    gate = Gate()
+    jobs = [thread.submit(gate, "ann")]
+    await gate.begun.wait()
+    jobs += [thread.submit(notes(name), name.split()[0]) for name in ("ann 2", "bob 1", "eve 1")]
+    gate.open()
+    assert await all_of(jobs[1]) == [Queued(1), Queued(2), Queued(3), Queued(2), Queued(1)]
+    assert done == ["bob 1", "eve 1", "ann 2"]
+    # Who had a turn and comes anew waits behind none but those who are there.
+    gate = Gate()
+    jobs = [thread.submit(gate, "bob")]
+    await gate.begun.wait()
+    jobs += [thread.submit(notes(name), name.split()[0]) for name in ("bob 3", "bob 4", "ann 3")]
+    thread.cancel(jobs[1])
+    gate.open()
+    for job in (jobs[2], jobs[3]):
+        await all_of(job)
+    assert done[3:] == ["ann 3", "bob 4"]
+
+
 async def test_a_cancelled_job_that_waits_is_taken_out_and_the_ones_behind_it_move_up(thread: InferenceThread) -> None:
     gate = Gate()
     first = thread.submit(gate)

@@ -87,7 +87,11 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost. Times in seconds; `time_to_first_token` and `seconds` count from the start of the work."""
+    """What an answer cost. Times in seconds; `time_to_first_token` and `seconds` count from the start of the work.
+
+    `left_out` counts the oldest turns that had no room, and `shown` says in words how images and clips were shown
+    where all of them had none.
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -96,6 +100,8 @@ class Usage:
     frames: int = 0
     time_to_first_token: float = 0.0
     seconds: float = 0.0
+    left_out: int = 0
+    shown: str = ""
 
     @property
     def tokens_per_second(self) -> float:

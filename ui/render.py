@@ -145,7 +145,7 @@ def progress(pending: Pending) -> str:
 
 
 def figures(reason: FinishReason | None, usage: Usage | None, model: str | None) -> str:
-    """What an answer cost, in one line: tokens, speed, first token, media seen, tokens reused, model."""
+    """What an answer cost, in one line: tokens, speed, first token, media seen, what had no room, reuse, model."""
     facts = {"cancelled": ["stopped"], "length": ["cut at the token limit"]}.get(reason or "", [])
     if usage and usage.completion_tokens:
         facts += [_count(usage.completion_tokens, "token")]
@@ -153,6 +153,8 @@ def figures(reason: FinishReason | None, usage: Usage | None, model: str | None)
         facts += [f"first token {usage.time_to_first_token:.2f} s"]
         facts += [_count(usage.images, "image")] * (usage.images > 0)
         facts += [_count(usage.frames, "frame")] * (usage.frames > 0)
+        facts += [f"{usage.shown} for lack of room"] * bool(usage.shown)
+        facts += [f"{_count(usage.left_out, 'oldest turn')} left out"] * (usage.left_out > 0)
         facts += [f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} tokens reused"] * (usage.reused_tokens > 0)
     return " · ".join([*facts, *([_name(model)] if model and facts else [])])
 

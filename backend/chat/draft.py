@@ -38,7 +38,9 @@ class Draft:
     def request(self, keeps: Callable[[MediaPart], bool]) -> GenerationRequest:
         """What the engine is asked, by what the store still `keeps`."""
         messages = transcript(self.before, self.user, self.task, self.wish.system, keeps)
-        return GenerationRequest(self.wish.conversation_id, messages, self.sampling, self.task.name, self.wish.owner)
+        return GenerationRequest(
+            self.wish.conversation_id, messages, self.sampling, self.task.name, owner=self.wish.owner
+        )
 
 
 def new_draft(wish: Wish, text: str, media: Sequence[MediaPart], before: Sequence[Turn]) -> Draft:

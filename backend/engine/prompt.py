@@ -26,7 +26,8 @@ class Prompt:
     Where an earlier answer's cache can be continued on (`Loaded.prefix`), `pictures` are the images in order, `spans`
     the half-open ranges of their tokens, and `inputs` has no pixels. Elsewhere `pictures` is None and `inputs` whole.
     `tiles` counts tiles in cross-attention layers, and images where there are none. `images` and `frames` count what
-    a person would: images sent and frames of clips, however they are shown, once.
+    a person would: images sent and frames of clips, however they are shown, once. `step` is that of the family at
+    which media are shown, `left_out` how many of the oldest turns are not in it.
     """
 
     inputs: dict[str, Any]
@@ -37,6 +38,7 @@ class Prompt:
     images: int
     frames: int
     step: int
+    left_out: int = 0
 
     @property
     def tokens(self) -> int:
@@ -241,7 +243,7 @@ class _Builder:
         masks = rules.masks(ids, [picture.tiles for picture in pictures])
         inputs = {"input_ids": row, "attention_mask": torch.ones_like(row), **masks}
         tiles = sum(max(1, picture.tiles) for picture in pictures)
-        return Prompt(inputs, ids, pictures, tuple(spans), tiles, *_counted(media, shown), draft.step)
+        return Prompt(inputs, ids, pictures, tuple(spans), tiles, *_counted(media, shown), draft.step, draft.left_out)
 
     def _processed(
         self, text: str, media: Sequence[MediaPart], shown: dict[MediaPart, tuple[Shown, int]], draft: _Draft
@@ -251,7 +253,9 @@ class _Builder:
         arguments = self._loaded.family.call(whole)
         made = dict(self._loaded.processor(text=[text], return_tensors="pt", **self._options(text), **arguments))
         images = sum(one.pictures for one in whole)
-        return Prompt(made, made["input_ids"][0].tolist(), None, (), images, *_counted(media, shown), draft.step)
+        return Prompt(
+            made, made["input_ids"][0].tolist(), None, (), images, *_counted(media, shown), draft.step, draft.left_out
+        )
 
     def _options(self, text: str) -> dict[str, Any]:
         begin = self._loaded.tokenizer.bos_token

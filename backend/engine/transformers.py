@@ -105,6 +105,8 @@ class Generator:
             frames=prompt.frames,
             time_to_first_token=(streamer.first_token_at or time.perf_counter()) - started,
             seconds=time.perf_counter() - started,
+            left_out=prompt.left_out,
+            shown=self._loaded.family.steps[prompt.step - 1] if prompt.step else "",
         )
         reason: FinishReason = "stop" if streamer.stopped or len(streamer.tokens) < room else "length"
         return Finished(reason, usage)

@@ -76,7 +76,7 @@ def test_images_that_would_not_fit_are_shown_smaller_from_the_start(
     generator = Generator(loaded, Store())
     usage, stages = answered(generator, asked)
     assert "showing images in one tile, so that it fits" in stages
-    assert usage.images == 64
+    assert (usage.images, usage.shown) == (64, "images in one tile")
     # The next turn begins where this one had to go, and so continues on it.
     usage, stages = answered(generator, request(*asked.messages, reply("The first."), user("Sure?"), sampling=PARITY))
     assert stages == ["reading the conversation"]

@@ -168,6 +168,7 @@ def test_the_oldest_turns_are_left_out_and_the_person_is_told(models: dict[str, 
     assert asked.startswith(f"<|begin_of_text|>{said('system', 'Be brief.')}{said('user', 'question 6')}")
     assert asked.endswith(f"{said('user', 'now?')}{ASSISTANT}")
     assert prompt.tokens <= 256 - 16
+    assert prompt.left_out == 6
     assert told == [Progress("leaving out the 6 oldest turns")]
 
 

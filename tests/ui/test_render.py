@@ -205,3 +205,10 @@ def test_the_models_line_follows_its_loading(status: EngineStatus, line: str) ->
 def test_every_finish_reason_has_its_words() -> None:
     reasons: list[FinishReason] = ["stop", "length", "cancelled"]
     assert [render.figures(reason, None, None) for reason in reasons] == ["", "cut at the token limit", "stopped"]
+
+
+def test_the_figures_say_what_had_no_room():
+    usage = Usage(100, 1, left_out=3, shown="half of the frames")
+    assert render.figures("stop", usage, None) == (
+        "1 token · first token 0.00 s · half of the frames for lack of room · 3 oldest turns left out"
+    )

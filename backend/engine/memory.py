@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from backend.engine.prompt import Prompt
 from backend.machine import memory_free
@@ -44,14 +46,18 @@ def footprint(config: Any, dtype: torch.dtype) -> Footprint:
 
     Keys and values are 2 x heads x width of a head in each layer. Of Llama 3.2 11B in 16 bits that is 131 kB a token,
     and 52 MB a tile in the cross-attention layers. What is read at once passes the widest part of a layer, its
-    feed-forward part, three times; a tile is masked for each token, twice.
+    feed-forward part, three times; a tile is masked for each token, twice. Layers that keep a window or a state alone
+    are not counted: they do not grow.
     """
     text, item = config.get_text_config(), dtype.itemsize
+    growing = sum(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
+    if not growing:
+        return Footprint(0)
     width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     cross = len(getattr(text, "cross_attention_layers", None) or ())
     layer = 2 * heads * width * item
-    token = (text.num_hidden_layers - cross) * layer
+    token = (growing - cross) * layer
     inner = getattr(text, "intermediate_size", None) or 4 * text.hidden_size
     reading = (3 * inner + 8 * text.hidden_size) * item
     if not cross:

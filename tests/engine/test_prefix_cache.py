@@ -14,7 +14,7 @@ from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
 from backend.engine.transformers import Generator
 from backend.errors import OutOfMemory
-from backend.types import GenerationRequest, Message, SamplingParams, TextDelta, Usage
+from backend.types import GenerationRequest, Message, SamplingParams, TextDelta, TextPart, Usage
 from tests.engine.fakes import Outlet, Store, clip, end, image, reply, request, system, user
 
 PARITY = SamplingParams(max_new_tokens=8, temperature=0)
@@ -73,6 +73,26 @@ def test_six_turns_with_images_in_the_first_and_the_third(models: dict[str, Load
         assert before <= usage.reused_tokens < usage.prompt_tokens
         before = usage.prompt_tokens
         messages.append(reply(said))
+
+
+@pytest.mark.parametrize("name", ["mllama", "llava"])
+def test_six_turns_with_retry_undo_and_edit_between(models: dict[str, Loaded], name: str) -> None:
+    ask = both(models[name])
+    messages: list[Message] = []
+    for number, turn in enumerate(SIX_TURNS):
+        asked = [*messages, turn]
+        said, usage = ask(asked)
+        retried, again = ask(asked)
+        assert (retried, again.reused_tokens) == (said, usage.prompt_tokens - 1)
+        # Edited, with and without its images; then all that came after the first turn is undone, and done again.
+        ask([*messages, Message("user", (*turn.media, TextPart("What do you mean?")))])
+        if turn.media:
+            ask([*messages, user(image("gray"), *turn.parts[1:])])
+            ask([*messages, user("No image?")])
+        if number == 3:
+            ask([*messages[:2], user("Something else.")])
+            ask([*messages[:2], user(image("pink"), "Something else.")])
+        messages = [*asked, reply(ask(asked)[0])]
 
 
 @pytest.mark.parametrize("name", ["mllama", "llava", "llama"])

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import TopKLogitsWarper
 
 from backend.engine import local
 from backend.engine.loader import Loaded
 from backend.engine.local import LocalEngine
 from backend.engine.spec import EngineSpec
+from backend.engine.streamer import TokenStreamer
 from backend.errors import EngineUnavailable, GlimpseError, ModelFailed, ModelNotFound, NoNetwork, QueueFull
 from backend.types import Finished, Progress, Queued, SamplingParams, TextDelta
 from tests.engine.fakes import GREEDY, Store, clip, end, events, image, reply, request, text, user
@@ -211,3 +213,21 @@ async def test_an_engine_that_failed_once_answers_the_next_request(
             with pytest.raises(GlimpseError, match=r"ZeroDivisionError"):
                 await events(engine, request(user(image("red"), "Hi"), sampling=GREEDY))
         assert isinstance((await events(engine, request(user(image("red"), "Hi"))))[-1], Finished)
+
+
+async def test_whatever_breaks_while_tokens_are_drawn_ends_the_stream_with_a_sentence(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("broken")
+
+    async with running(checkpoints["llama"]) as engine:
+        whole = await events(engine, request(user("Hi")))
+        for place in (TokenStreamer, TopKLogitsWarper):
+            name = "put" if place is TokenStreamer else "__call__"
+            sampling = SamplingParams(max_new_tokens=5, temperature=1.0, top_k=5)
+            with monkeypatch.context() as patch:
+                patch.setattr(place, name, broken)
+                with pytest.raises(ModelFailed, match=r"^The model failed while answering \(KeyError\)"):
+                    await asyncio.wait_for(events(engine, request(user("Hi"), sampling=sampling)), 10)
+        assert text(await events(engine, request(user("Hi")))) == text(whole)

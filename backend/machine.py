@@ -85,7 +85,9 @@ def memory_free() -> int:
     free = [int(kib) * 1024 for kib in re.findall(r"MemAvailable:\s+(\d+) kB", _read("/proc/meminfo"))]
     limit, used = _read("/sys/fs/cgroup/memory.max").strip(), _read("/sys/fs/cgroup/memory.current").strip()
     if limit.isdigit() and used.isdigit():
-        free.append(max(int(limit) - int(used), 0))
+        # Pages of files, such as weights that were read, are given back when memory is wanted.
+        pages = re.findall(r"^(?:in)?active_file (\d+)$", _read("/sys/fs/cgroup/memory.stat"), re.MULTILINE)
+        free.append(max(int(limit) - int(used) + sum(map(int, pages)), 0))
     return min(free, default=0)
 
 

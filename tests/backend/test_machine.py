@@ -100,3 +100,5 @@ def test_free_memory_is_the_container_s_where_that_is_less(monkeypatch: pytest.M
     assert machine.look().memory_free == 8 * GIB
     files |= {"/sys/fs/cgroup/memory.max": f"{3 * GIB}\n", "/sys/fs/cgroup/memory.current": f"{GIB}\n"}
     assert machine.look().memory_free == 2 * GIB
+    files |= {"/sys/fs/cgroup/memory.stat": f"anon {GIB // 4}\nfile {GIB}\ninactive_file {GIB // 2}\nactive_file 7\n"}
+    assert machine.look().memory_free == 2 * GIB + GIB // 2 + 7

@@ -30,7 +30,7 @@ Work = Callable[["Job"], StreamEvent | None]
 class Job:
     """One request on its way through the thread: what it does, and the events that go back to who asked.
 
-    `owner` is whose it is; `round` how many of the same owner went before it without a pause, as the queue counts.
+    `owner` is whose it is, and `round` the round of the queue in which it goes.
     """
 
     def __init__(self, work: Work, owner: str = "", round: int = 0) -> None:

@@ -7,6 +7,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from backend.engine.lru import ByteLRU
 from backend.engine.prompt import Prompt
 from backend.machine import memory_free
 
@@ -87,3 +88,24 @@ def cache_limit(device: torch.device) -> int:
     """Bytes that may be kept between answers where nobody said how many."""
     free = free_bytes(device)
     return UNKNOWN if free is None else free // SHARE
+
+
+class Budget:
+    """What there is for one answer of so many tokens: what is free, and what is kept and can be dropped."""
+
+    def __init__(self, needs: Footprint, kept: ByteLRU, device: torch.device, answer: int) -> None:
+        free = free_bytes(device)
+        self._spare = None if free is None else int(SPARE * free)
+        self._needs = needs
+        self._kept = kept
+        self._answer = answer
+
+    def fits(self, prompt: Prompt) -> bool:
+        """Whether there is memory for it; true where that is not known."""
+        return self._spare is None or self._needs.of(prompt, self._answer) <= self._spare + self._kept.bytes
+
+    def make_room(self, prompt: Prompt, own: int) -> None:
+        """Drop of what is kept as much as it needs; `own` bytes of that are its own conversation's, and stay."""
+        if self._spare is not None:
+            more = max(0, self._needs.of(prompt, self._answer) - own)
+            self._kept.shrink(max(own, self._kept.bytes + self._spare - more))

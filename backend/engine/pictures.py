@@ -4,7 +4,7 @@ What is remembered of them from an earlier request, of any conversation, is take
 processed and encoded only where nothing is. A file goes by its content, the SHA-256.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -113,6 +113,14 @@ class Pictures:
         picture = Picture(part, step, number, made.ids, made.tiles)
         self._memory.put(key, picture, _PART_BYTES + 8 * len(made.ids))
         return picture
+
+    def look(self, pictures: Sequence[Picture]) -> list[torch.Tensor]:
+        """What the model's vision tower makes of each of them, telling how far."""
+        seen, count = [], len(pictures)
+        for number, picture in enumerate(pictures, 1):
+            self._tell(Progress(f"looking at the image{'s' if count > 1 else ''}", number, count))
+            seen.append(self.features(picture))
+        return seen
 
     def features(self, picture: Picture) -> torch.Tensor:
         """What the model's vision tower makes of an image."""

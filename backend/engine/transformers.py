@@ -4,8 +4,8 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Protocol
+from contextlib import contextmanager, nullcontext
+from typing import Protocol
 
 import torch
 
@@ -13,8 +13,8 @@ from backend.engine import failures
 from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
 from backend.engine.lru import ByteLRU
-from backend.engine.memory import SPARE, cache_limit, footprint, free_bytes
-from backend.engine.pictures import MediaSource, Pictures, placed
+from backend.engine.memory import Budget, cache_limit, footprint
+from backend.engine.pictures import MediaSource, Pictures, Tell, placed
 from backend.engine.prefix_cache import PrefixCache, Start
 from backend.engine.prompt import Limits, Prompt, build_prompt
 from backend.engine.sampling import generation_config
@@ -111,23 +111,14 @@ class Generator:
         reason: FinishReason = "stop" if streamer.stopped or len(streamer.tokens) < room else "length"
         return Finished(reason, usage)
 
-    def _prompt(
-        self, request: GenerationRequest, pictures: Pictures, reserve: int, tell: Callable[[Progress], None]
-    ) -> Prompt:
+    def _prompt(self, request: GenerationRequest, pictures: Pictures, reserve: int, tell: Tell) -> Prompt:
         """The prompt, small enough for memory; what is kept of other conversations makes room for it."""
-        free = free_bytes(self._loaded.model.device)
-        spare = None if free is None else int(SPARE * free)
-
-        def fits(prompt: Prompt) -> bool:
-            return spare is None or self._footprint.of(prompt, reserve) <= spare + self._memory.bytes
-
+        budget = Budget(self._footprint, self._memory, self._loaded.model.device, reserve)
         step = self._prefixes.step(request.conversation_id) if self._step is None else self._step
-        limits = Limits(reserve, fits, step, down=self._step is not None)
+        limits = Limits(reserve, budget.fits, step, down=self._step is not None)
         prompt = build_prompt(self._loaded, request.messages, pictures, limits, tell)
         self._step = prompt.step
-        if spare is not None:
-            more = self._footprint.of(prompt, reserve) - self._prefixes.bytes(request.conversation_id)
-            self._memory.shrink(max(0, self._memory.bytes + spare - max(0, more)))
+        budget.make_room(prompt, self._prefixes.bytes(request.conversation_id))
         return prompt
 
     def _generate(
@@ -135,6 +126,7 @@ class Generator:
     ) -> TokenStreamer:
         model, tokenizer, stop = self._loaded.model, self._loaded.tokenizer, stop_tokens(self._loaded)
         pad = stop[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        rules = self._loaded.prefix
         config = generation_config(model.generation_config, request.sampling, room, stop, pad)
         cache = {} if start.cache is None else {"past_key_values": start.cache}
         _seed(request.sampling.seed)
@@ -152,7 +144,8 @@ class Generator:
                 first=first,
             )
             try:
-                with self._seen(start, pictures, outlet) as seen:
+                features = pictures.look(start.new)
+                with rules.given(model, features) if rules else nullcontext({}) as seen:
                     inputs = placed(model, {**prompt.inputs, **seen})
                     model.generate(**inputs, **cache, generation_config=config, streamer=streamer)
             except Cancelled:
@@ -160,18 +153,6 @@ class Generator:
                 raise
         self._keep(request, prompt, start, streamer)
         return streamer
-
-    def _seen(self, start: Start, pictures: Pictures, outlet: Outlet) -> AbstractContextManager[dict[str, Any]]:
-        """What the model sees of the images that are new to its cache, while the context is open."""
-        rules, features = self._loaded.prefix, []
-        for number, picture in enumerate(start.new, 1):
-            outlet.emit(
-                Progress(
-                    "looking at the images" if len(start.new) > 1 else "looking at the image", number, len(start.new)
-                )
-            )
-            features.append(pictures.features(picture))
-        return rules.given(self._loaded.model, features) if rules else nullcontext({})
 
     def _keep(self, request: GenerationRequest, prompt: Prompt, start: Start, streamer: TokenStreamer) -> None:
         if streamer.tokens:
@@ -203,7 +184,7 @@ def stop_tokens(loaded: Loaded) -> list[int]:
     return [known] if isinstance(known, int) else list(known or [])
 
 
-def _teller(outlet: Outlet) -> Callable[[Progress], None]:
+def _teller(outlet: Outlet) -> Tell:
     def tell(progress: Progress) -> None:
         outlet.check()
         outlet.emit(progress)

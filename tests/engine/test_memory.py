@@ -5,7 +5,7 @@ import torch
 from transformers import MllamaConfig
 from transformers.models.mllama.configuration_mllama import MllamaTextConfig, MllamaVisionConfig
 
-from backend.engine import transformers as generator_module
+from backend.engine import memory
 from backend.engine.loader import Loaded
 from backend.engine.lru import ByteLRU
 from backend.engine.memory import SPARE, cache_limit, footprint, free_bytes
@@ -63,7 +63,7 @@ def need(loaded: Loaded, tokens: int, tiles: int) -> int:
 
 def leave(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     """Let the machine have so many bytes that may be used."""
-    monkeypatch.setattr(generator_module, "free_bytes", lambda _: round(free / SPARE) + 1)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: round(free / SPARE) + 1)
 
 
 def test_images_that_would_not_fit_are_shown_smaller_from_the_start(

@@ -89,8 +89,9 @@ class Pictures:
         """
         if (part, step) in self._shown:
             return self._shown[part, step]
-        if (known := self._memory.get(("shown", part, step))) is not None:
-            return known  # type: ignore[no-any-return]
+        known: tuple[Shown, int] | None = self._memory.get(("shown", part, step))
+        if known is not None:
+            return known
         found = self._shown[part, step] = self._show(part, step)
         shown, own_step = found
         if self._loaded.prefix is not None and not shown.clips:
@@ -107,19 +108,22 @@ class Pictures:
     def picture(self, part: MediaPart, step: int, number: int) -> Picture:
         """One of the images that a file is shown as at a step that it has."""
         key = "picture", part, step, number
-        if (known := self._memory.get(key)) is not None:
-            return known  # type: ignore[no-any-return]
+        known: Picture | None = self._memory.get(key)
+        if known is not None:
+            return known
         made = self._process(part, step, number)
         picture = Picture(part, step, number, made.ids, made.tiles)
         self._memory.put(key, picture, _PART_BYTES + 8 * len(made.ids))
         return picture
 
     def look(self, pictures: Sequence[Picture]) -> list[torch.Tensor]:
-        """What the model's vision tower makes of each of them, telling how far."""
+        """What the vision tower makes of each of them, telling how far; the last that is asked of a request."""
         seen, count = [], len(pictures)
         for number, picture in enumerate(pictures, 1):
             self._tell(Progress(f"looking at the image{'s' if count > 1 else ''}", number, count))
             seen.append(self.features(picture))
+        for read in (self._pixels, self._shown, self._processed):
+            read.clear()
         return seen
 
     def features(self, picture: Picture) -> torch.Tensor:
@@ -127,8 +131,9 @@ class Pictures:
         rules = self._loaded.prefix
         assert rules is not None
         key = "features", picture.key
-        if (known := self._memory.get(key)) is not None:
-            return known  # type: ignore[no-any-return]
+        known: torch.Tensor | None = self._memory.get(key)
+        if known is not None:
+            return known
         made = self._process(picture.part, picture.step, picture.number)
         del self._processed[picture.part, picture.step, picture.number]
         features = rules.encode(self._loaded.model, replace(made, pixels=placed(self._loaded.model, made.pixels)))

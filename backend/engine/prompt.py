@@ -17,6 +17,7 @@ from backend.errors import ContextOverflow, EmptyMessage, OutOfMemory, Unsupport
 from backend.types import ImagePart, MediaPart, Message, Progress, TextPart
 
 Span = tuple[int, int]
+Showing = dict[MediaPart, tuple[Shown, int]]  # how each file is shown, and at which step
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class _Builder:
         text = render(self._loaded.processor, "", words, self._loaded.family.images)
         return len(self._loaded.tokenizer.encode(text, add_special_tokens=False))
 
-    def _show(self, step: int) -> dict[MediaPart, tuple[Shown, int]]:
+    def _show(self, step: int) -> Showing:
         parts = list(dict.fromkeys(part for turn in self._turns for part in turn.media))
         self._pictures.read(parts, step)
         return {part: self._show_one(part, step) for part in parts}
@@ -191,14 +192,14 @@ class _Builder:
             # From earlier in the conversation, before another model was chosen.
             return Shown(({"type": "text", "text": "[a file that this model cannot see]"},)), 0
 
-    def _visible(self, draft: _Draft, shown: dict[MediaPart, tuple[Shown, int]]) -> list[Turn]:
+    def _visible(self, draft: _Draft, shown: Showing) -> list[Turn]:
         reach = self._loaded.family.reach
         if not reach.latest_only:
             return self._turns[draft.left_out :]
         sizes = {part: one.pictures for part, (one, _) in shown.items()}
         return with_earlier_media(self._turns, draft.left_out, reach.repeat, sizes)
 
-    def _content(self, message: Message, shown: dict[MediaPart, tuple[Shown, int]]) -> dict[str, Any]:
+    def _content(self, message: Message, shown: Showing) -> dict[str, Any]:
         parts: list[dict[str, Any]] = []
         for part in message.parts:
             if isinstance(part, TextPart):
@@ -218,18 +219,14 @@ class _Builder:
     def _render(self, messages: list[dict[str, Any]]) -> str:
         return render(self._loaded.processor, self._plain(self._system), messages, self._loaded.family.images)
 
-    def _spliced(
-        self, text: str, media: Sequence[MediaPart], shown: dict[MediaPart, tuple[Shown, int]], draft: _Draft
-    ) -> Prompt | None:
+    def _spliced(self, text: str, media: Sequence[MediaPart], shown: Showing, draft: _Draft) -> Prompt | None:
         """The prompt without pixels, each image's tokens put where its place is; None where that cannot be done."""
         rules = self._loaded.prefix
+        if rules is None or any(shown[part][0].clips for part in media):
+            return None
         words = self._loaded.tokenizer(text, **self._options(text))["input_ids"]
         numbered = [(part, n) for part in media for n in range(shown[part][0].pictures)]
-        if (
-            rules is None
-            or any(shown[part][0].clips for part in media)
-            or words.count(rules.image_token) != len(numbered)
-        ):
+        if words.count(rules.image_token) != len(numbered):
             return None
         pictures = tuple(self._pictures.picture(part, shown[part][1], n) for part, n in numbered)
         ids: list[int] = []
@@ -245,24 +242,22 @@ class _Builder:
         tiles = sum(max(1, picture.tiles) for picture in pictures)
         return Prompt(inputs, ids, pictures, tuple(spans), tiles, *_counted(media, shown), draft.step, draft.left_out)
 
-    def _processed(
-        self, text: str, media: Sequence[MediaPart], shown: dict[MediaPart, tuple[Shown, int]], draft: _Draft
-    ) -> Prompt:
+    def _processed(self, text: str, media: Sequence[MediaPart], shown: Showing, draft: _Draft) -> Prompt:
         """The prompt as the processor makes it, of pixels and all."""
         whole = [self._pictures.whole(part, *shown[part]) for part in media]
         arguments = self._loaded.family.call(whole)
         made = dict(self._loaded.processor(text=[text], return_tensors="pt", **self._options(text), **arguments))
-        images = sum(one.pictures for one in whole)
-        return Prompt(
-            made, made["input_ids"][0].tolist(), None, (), images, *_counted(media, shown), draft.step, draft.left_out
-        )
+        ids = made["input_ids"][0].tolist()
+        padded = getattr(getattr(self._loaded.processor, "image_processor", None), "max_image_tiles", 1)
+        tiles = padded * sum(one.pictures for one in whole)
+        return Prompt(made, ids, None, (), tiles, *_counted(media, shown), draft.step, draft.left_out)
 
     def _options(self, text: str) -> dict[str, Any]:
         begin = self._loaded.tokenizer.bos_token
         return {"add_special_tokens": False} if begin and text.startswith(begin) else {}
 
 
-def _counted(media: Sequence[MediaPart], shown: dict[MediaPart, tuple[Shown, int]]) -> tuple[int, int]:
+def _counted(media: Sequence[MediaPart], shown: Showing) -> tuple[int, int]:
     """Images and frames that a person would count."""
     parts = set(media)
     return sum(isinstance(part, ImagePart) for part in parts), sum(shown[part][0].frames for part in parts)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.chat.draft import Draft, Wish, new_draft, revised_draft
-from backend.chat.intake import Intake
+from backend.chat.intake import Intake, Interval
 from backend.chat.reply import Reply
 from backend.chat.run import WAITING, Emit, Lanes, Work, follow
 from backend.chat.transcript import check_words, media_in, title_of, user_message
@@ -59,9 +59,13 @@ class Chat:
         sampling: SamplingParams | None = None,
         system: str = "",
         video_frames: int = 64,
+        interval: Interval = (None, None),
         owner: str = "",
     ) -> AsyncGenerator[StreamEvent]:
         """Answer a new message. Where it says nothing or a file cannot be read, no turn is added.
+
+        Clips are shown by `video_frames` frames of an `interval`, by default of the whole. A message that names
+        another one ("between 0:10 and 0:15") is shown as many frames of that, of the latest clip.
 
         Raises:
             GlimpseError: with a sentence for the person; what the engine raised is kept with the turn.
@@ -76,8 +80,9 @@ class Chat:
                 emit(WAITING)
             async with self._run(conversation_id, stop_others=False):
                 async with self._intake.open():
-                    media = await self._intake.read(files, video_frames, emit)
+                    media = await self._intake.read(files, video_frames, interval, emit)
                     draft = new_draft(wish, text, media, self._history.turns(conversation_id, owner))
+                    await self._intake.prepare(draft.shown, emit)
                     reply = self._begin(draft)
                 await self._answer(draft, reply, emit)
 
@@ -165,6 +170,7 @@ class Chat:
                 if wish.frames is not None:
                     media = await self._intake.sample(draft.user.media, wish.frames, emit)
                     draft = replace(draft, user=user_message(draft.user.text, media))
+                await self._intake.prepare(draft.shown, emit)
                 await self._answer(draft, self._begin(draft), emit)
 
         return _stream(work)

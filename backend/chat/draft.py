@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from backend.chat.transcript import check_media, check_words, media_in, transcript, user_message
+from backend.chat.transcript import check_media, check_words, media_in, shown_last, transcript, user_message
 from backend.errors import InputError
 from backend.history import Turn
 from backend.tasks.registry import find_task
@@ -34,6 +34,11 @@ class Draft:
     sampling: SamplingParams
     before: tuple[Turn, ...]
     replaced: tuple[Turn, ...] = ()
+
+    @property
+    def shown(self) -> tuple[MediaPart, ...]:
+        """The images and clips that the model is shown with it, an interval that the words name among them."""
+        return shown_last(self.before, self.user)
 
     def request(self, keeps: Callable[[MediaPart], bool]) -> GenerationRequest:
         """What the engine is asked, by what the store still `keeps`."""

@@ -89,6 +89,7 @@ class Talk:
                 sampling=controls.sampling,
                 system=controls.system,
                 video_frames=controls.frames,
+                interval=controls.interval,
                 owner=owner,
             )
         except GlimpseError as error:

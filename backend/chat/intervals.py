@@ -1,4 +1,4 @@
-"""Which part of a clip a question is about: "what happens between 0:10 and 0:15?" is shown more of those seconds. Pure.
+"""Which part of a clip a question is about: "what happens between 0:10 and 0:15?" is shown those seconds. Pure.
 
 A question that names no part goes on with what was shown last. Words count in English, times in any language.
 """

@@ -165,4 +165,6 @@ def test_only_the_chat_is_offered(client: Client) -> None:
         "repetition_penalty",
         "seed",
         "video_frames",
+        "video_from",
+        "video_to",
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 from transformers.video_utils import load_video
 
 from backend.media.video import sample_frames
@@ -21,8 +22,8 @@ from benchmarks.clips import LONG_GOP, MINUTE, PERIOD, RATE, SHORT_GOP, Pixels, 
 FRAMES = 64
 TEN_MINUTES, HOUR = 10, 60
 
-Timed = tuple[float, Pixels]
-"""When a frame is on screen, in seconds, and what it shows."""
+Timed = tuple[float, Image.Image | Pixels]
+"""When a frame is on screen, in seconds, and what it shows, as each way hands it over."""
 
 
 def measure() -> dict[str, float | bool | None]:
@@ -51,7 +52,7 @@ def measure() -> dict[str, float | bool | None]:
 
 
 def _sample(path: Path) -> list[Timed]:
-    return [(frame.time, np.asarray(frame.image)) for frame in sample_frames(path, FRAMES)]
+    return [(frame.time, frame.image) for frame in sample_frames(path, FRAMES)]
 
 
 def _seek(path: Path) -> list[Timed]:
@@ -95,9 +96,9 @@ def _timed(
     return seconds
 
 
-def _is(number: int, seconds: float, pixels: Pixels) -> bool:
+def _is(number: int, seconds: float, picture: Image.Image | Pixels) -> bool:
     """Whether a frame is number so and so, by its time and by what it shows."""
-    return round(seconds * RATE) == number and read_number(pixels) == number % PERIOD
+    return round(seconds * RATE) == number and read_number(np.asarray(picture)) == number % PERIOD
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from backend.history import Turn
 from backend.media.frame import clock
 from backend.media.shelf import MediaFacts
 from backend.types import MediaPart, VideoPart
+from ui.markdown import literal
 
 _CLOCK = r"(?:\d{1,2}:)?\d{1,2}:[0-5]\d"
 # Not in an address, not the text of a link, not a part of a longer number.
@@ -87,9 +88,9 @@ def _strip(part: VideoPart, clips: Clips, frames: int) -> str:
         return ""
     first, last = clock(pictures[0][0]), clock(pictures[-1][0])
     count = f"{len(pictures)} frames" if len(pictures) > 1 else "1 frame"
-    line = f"What the model saw of {name}: {count}, {first} to {last}. It does not hear the sound."
+    line = f"What the model saw of {' '.join(name.split())}: {count}, {first} to {last}. It does not hear the sound."
     links = "".join(_frame(time, path, part.media_id) for time, path in pictures)
-    return f'<div class="strip"><div class="seen">{html.escape(line)}</div><div class="frames">{links}</div></div>'
+    return f'<div class="strip"><div class="seen">{literal(line)}</div><div class="frames">{links}</div></div>'
 
 
 def _frame(time: float, path: Path, media_id: str) -> str:

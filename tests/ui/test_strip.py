@@ -42,7 +42,7 @@ def pictures(strip: str) -> list[str]:
 def test_a_strip_has_every_frame_with_its_time_and_its_clip() -> None:
     ((strip,),) = [each.strips for each in found((VideoPart("abc", 3),))]
     assert strip == (
-        '<div class="strip"><div class="seen">What the model saw of &lt;abc&gt;.mp4: 3 frames, 0:12 to 1:02. '
+        '<div class="strip"><div class="seen">What the model saw of &#60;abc&#62;.mp4: 3 frames, 0:12 to 1:02. '
         'It does not hear the sound.</div><div class="frames">'
         '<a class="moment" href="#t=12.5&amp;clip=abc"><img src="gradio_api/file=/my%20media/0.jpg" '
         'alt="frame at 0:12" loading="lazy"><span>0:12</span></a>'
@@ -65,7 +65,7 @@ def test_a_model_that_had_no_room_for_all_frames_has_only_its_own_in_the_strip()
     (only,) = found((CLIP,), usage=Usage(9, 9, frames=32))
     assert [path[-6:] for _, path in pictures(only.strips[0])][:3] == ["/0.jpg", "/2.jpg", "/4.jpg"]
     assert only.strips[0].startswith(
-        '<div class="strip"><div class="seen">What the model saw of &lt;abc&gt;.mp4: 32 frames,'
+        '<div class="strip"><div class="seen">What the model saw of &#60;abc&#62;.mp4: 32 frames,'
     )
     first, _ = found((CLIP,), (VideoPart("later", 64),), usage=Usage(9, 9, frames=32))
     assert len(pictures(first.strips[0])) == 64

@@ -17,8 +17,8 @@ RATE = 30
 MINUTE = 60 * RATE
 WIDTH, HEIGHT = 1280, 720
 LONG_GOP, SHORT_GOP = 250, 2 * RATE
-# What is encoded, in frames; longer clips repeat its packets. It holds whole groups of either length.
-PERIOD = 1500
+# What is encoded, in frames; longer clips repeat its packets. The long one holds whole groups of either length.
+PERIOD, SHORT_PERIOD = 1500, 300
 
 # Changes when what is drawn changes, so that no old clip is taken for a new one.
 _VERSION = 2
@@ -29,13 +29,14 @@ _SQUARE = 96
 Pixels = npt.NDArray[np.uint8]
 
 
-def clip(minutes: int, gop: int) -> Path:
-    """A clip of 1280 x 720, 30 frames a second, a keyframe every `gop`; frame n shows n modulo `PERIOD`.
+def clip(minutes: int, gop: int, period: int = PERIOD) -> Path:
+    """A clip of 1280 x 720, 30 frames a second, a keyframe every `gop`; frame n shows n modulo `period`.
 
     It is what FFmpeg makes of H.264 unless told otherwise: B-frames, some of them referred to, at constant quality.
     """
-    period = _kept(f"period-gop-{gop}", lambda path: _encode(path, gop))
-    return _kept(f"{minutes}-minutes-gop-{gop}", lambda path: _repeat(period, path, minutes * MINUTE // PERIOD))
+    name = f"gop-{gop}-period-{period}"
+    once = _kept(name, lambda path: _encode(path, gop, period))
+    return _kept(f"{minutes}-minutes-{name}", lambda path: _repeat(once, path, minutes * MINUTE // period, period))
 
 
 def read_number(pixels: Pixels) -> int:
@@ -61,13 +62,13 @@ def _kept(name: str, make: Callable[[Path], None]) -> Path:
     return path
 
 
-def _encode(path: Path, gop: int) -> None:
+def _encode(path: Path, gop: int, period: int) -> None:
     options = {"x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0"}
     backdrop = _backdrop()
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=RATE, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for number in range(PERIOD):
+        for number in range(period):
             frame = av.VideoFrame.from_ndarray(_picture(backdrop, number), format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             output.mux(stream.encode(frame))
@@ -98,13 +99,13 @@ def _picture(backdrop: Pixels, number: int) -> Pixels:
     return planes
 
 
-def _repeat(source: Path, path: Path, times: int) -> None:
+def _repeat(source: Path, path: Path, times: int, period: int) -> None:
     """The same packets one after the other; nothing is encoded again."""
     with av.open(str(source)) as clip, av.open(str(path), "w") as output:
         video = clip.streams.video[0]
         stream = output.add_stream_from_template(video)
         assert video.time_base is not None
-        length = int(Fraction(PERIOD, RATE) / video.time_base)
+        length = int(Fraction(period, RATE) / video.time_base)
         for copy in range(times):
             clip.seek(0, stream=video)
             for packet in clip.demux(video):

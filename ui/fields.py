@@ -62,12 +62,14 @@ class Controls:
     """What the settings say; `sampling` holds None where the model's own value stands.
 
     Of a clip that is sent, `frames` frames of `interval` are shown, in seconds; None is its beginning or its end.
+    `of_clips` is whether a person set any of this, so that a retry takes a clip's frames anew.
     """
 
     system: str
     sampling: SamplingParams
     frames: int
     interval: tuple[float | None, float | None] = (None, None)
+    of_clips: bool = False
 
 
 def read_controls(values: Sequence[object], frames: int) -> Controls:
@@ -84,7 +86,8 @@ def read_controls(values: Sequence[object], frames: int) -> Controls:
     whole = {field.name for field in FIELDS if field.whole}
     sampling = {name: int(value) if name in whole and value is not None else value for name, value in read.items()}
     drawn = SamplingParams(**sampling)  # type: ignore[arg-type]
-    return Controls(str(system or ""), drawn, frames if count is None else int(count), (start, end))
+    of_clips = (count, start, end) != (None, None, None)
+    return Controls(str(system or ""), drawn, frames if count is None else int(count), (start, end), of_clips)
 
 
 def placeholders(frames: int, model: ModelInfo | None) -> list[str]:

@@ -14,7 +14,7 @@ from backend.types import GenerationRequest, MediaPart, Message, SamplingParams
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person set beside a message. None leaves task, sampling or frames of a clip as the turn has them."""
+    """What a person set beside a message. None leaves task, sampling, frames or interval of a clip as they were."""
 
     conversation_id: str
     owner: str
@@ -22,6 +22,7 @@ class Wish:
     sampling: SamplingParams | None
     system: str
     frames: int | None
+    interval: tuple[float | None, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

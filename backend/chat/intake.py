@@ -61,12 +61,21 @@ class Intake:
         return tuple(task.result() for task in tasks)
 
     async def sample(
-        self, media: Sequence[MediaPart], frames: int, progress: Callable[[Progress], None]
+        self,
+        media: Sequence[MediaPart],
+        frames: int | None,
+        interval: Interval | None,
+        progress: Callable[[Progress], None],
     ) -> tuple[MediaPart, ...]:
-        """The same media, their clips with another number of frames; raises as `read` does."""
-        wanted = [replace(part, frames=frames) if isinstance(part, VideoPart) else part for part in media]
-        await self.prepare(wanted, progress)
-        return tuple(wanted)
+        """The same media, their clips with other frames, of another interval, where given; raises as `read` does."""
+
+        def wanted(clip: VideoPart) -> VideoPart:
+            start, end = (clip.start, clip.end) if interval is None else interval
+            return replace(clip, frames=frames or clip.frames, start=start, end=end)
+
+        parts = [wanted(part) if isinstance(part, VideoPart) else part for part in media]
+        await self.prepare(parts, progress)
+        return tuple(parts)
 
     async def prepare(self, media: Sequence[MediaPart], progress: Callable[[Progress], None]) -> None:
         """Have the frames of all clips that are still kept; raises as `read` does."""

@@ -300,3 +300,11 @@ async def test_an_interval_outside_of_the_clip_is_said_and_no_turn_added(house: 
 async def test_a_clip_can_be_sent_with_an_interval_of_it(house: House) -> None:
     await house.says("What happens?", "A lot", house.file("clip.mp4"), video_frames=2, interval=(0.5, 1.0))
     assert house.asked() == (user(VideoPart(sha("clip.mp4"), 2, 0.5, 1.0), "What happens?"),)
+
+
+async def test_a_retry_can_take_another_interval_of_the_clip(house: House) -> None:
+    await house.says("What happens?", "A lot", house.file("clip.mp4"), video_frames=2)
+    await events(house.chat.retry(house.id, interval=(1.0, None)))
+    assert house.asked() == (user(VideoPart(sha("clip.mp4"), 2, 1.0), "What happens?"),)
+    await events(house.chat.retry(house.id, video_frames=3))
+    assert house.asked() == (user(VideoPart(sha("clip.mp4"), 3, 1.0), "What happens?"),)

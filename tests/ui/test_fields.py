@@ -18,7 +18,7 @@ def test_empty_fields_are_left_to_the_model() -> None:
 def test_filled_fields_are_taken_with_their_types(as_typed: type) -> None:
     numbers = [as_typed(number) for number in (128, 0, 0.9, 40, 0.05, 1.1, 7, 16, 10, 15.5)]
     controls = read_controls(("Be brief.", *numbers), 64)
-    assert controls == Controls("Be brief.", SamplingParams(128, 0.0, 0.9, 40, 0.05, 1.1, 7), 16, (10.0, 15.5))
+    assert controls == Controls("Be brief.", SamplingParams(128, 0.0, 0.9, 40, 0.05, 1.1, 7), 16, (10.0, 15.5), True)
     assert isinstance(controls.sampling.max_new_tokens, int)
     assert isinstance(controls.frames, int)
 
@@ -72,6 +72,13 @@ def test_an_empty_field_shows_what_the_model_would_use() -> None:
 )
 def test_an_interval_is_typed_as_a_player_shows_it(typed: str, seconds: float | None) -> None:
     assert read_controls((*EMPTY[:-1], typed), 64).interval == (None, seconds)
+
+
+def test_a_field_about_clips_says_that_a_person_set_it() -> None:
+    assert [read_controls((*EMPTY[:8], *filled), 64).of_clips for filled in (("9", "", ""), ("", "9", ""))] == [
+        True
+    ] * 2
+    assert not read_controls(EMPTY, 64).of_clips
 
 
 def test_an_interval_that_ends_before_it_starts_is_one_sentence() -> None:

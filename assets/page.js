@@ -1,6 +1,7 @@
 // What Gradio's page lacks: on a small screen the side bar opens on demand only; the address names the conversation
-// that is open, so that every tab comes back to its own; Escape stops an answer; and what is copied is free of the
-// invisible joiners that keep strangers' markup from being obeyed (ui/markdown.py).
+// that is open, so that every tab comes back to its own; Escape stops an answer; a time moves the player to it
+// (ui/strip.py); and what is copied is free of such links, and of the invisible joiners that keep strangers' markup
+// from being obeyed (ui/markdown.py).
 (() => {
   const bar = () => document.querySelector("#sidebar");
   const small = () => window.matchMedia("(max-width: 768px)").matches;
@@ -32,7 +33,27 @@
     if (event.key === "Escape") document.querySelector("#composer .stop-button")?.click();
   });
 
-  const bare = (text) => text.replaceAll("\u2060", "");
+  // The player of the clip that a time names, else the latest one above it.
+  const playerFor = (moment, clip) => {
+    const above = [...document.querySelectorAll("#chat .user-row video")].filter(
+      (player) => player.compareDocumentPosition(moment) & Node.DOCUMENT_POSITION_FOLLOWING,
+    );
+    return above.findLast((player) => clip && player.currentSrc.includes(clip)) ?? above.at(-1);
+  };
+
+  document.addEventListener("click", (event) => {
+    const moment = event.target.closest("#chat a.moment");
+    if (!moment) return;
+    event.preventDefault();
+    const target = new URLSearchParams(moment.hash.slice(1));
+    const player = playerFor(moment, target.get("clip"));
+    if (!player) return;
+    player.currentTime = Number(target.get("t"));
+    player.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  });
+
+  const bare = (text) =>
+    text.replaceAll("\u2060", "").replaceAll(/<a class="moment" href="#t=\d+">([\d:]+)<\/a>/g, "[$1]");
   if (navigator.clipboard) {
     const write = navigator.clipboard.writeText.bind(navigator.clipboard);
     navigator.clipboard.writeText = (text) => write(bare(text));

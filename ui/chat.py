@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.chat import Chat
 from backend.chat.transcript import user_message
@@ -89,6 +89,7 @@ class Talk:
                 sampling=controls.sampling,
                 system=controls.system,
                 video_frames=controls.frames,
+                interval=controls.interval,
                 owner=owner,
             )
         except GlimpseError as error:
@@ -105,7 +106,7 @@ class Talk:
         if not turns:
             yield self.open(conversation, owner)
             return
-        events = self._chat.retry(conversation, sampling=controls.sampling, system=controls.system, owner=owner)
+        events = self._chat.retry(conversation, **_set_anew(controls), owner=owner)
         run = _Run(conversation, owner, turns[:-1], render.asked(turns[-1], self._store), turns[-1].task)
         async with aclosing(self._follow(run, events)) as views:
             async for view in views:
@@ -124,9 +125,7 @@ class Talk:
                 shown, bubbles=[*shown.bubbles, *render.refused(text, (), "chat", why)], composer=Posted(text)
             )
             return
-        events = self._chat.edit(
-            conversation, number, text, sampling=controls.sampling, system=controls.system, owner=owner
-        )
+        events = self._chat.edit(conversation, number, text, **_set_anew(controls), owner=owner)
         asked = render.asked(replace(old, user=user_message(text, old.media)), self._store)
         run = _Run(conversation, owner, turns[: number - 1], asked, old.task)
         async with aclosing(self._follow(run, events)) as views:
@@ -219,3 +218,9 @@ class Talk:
 
 def _sent(posted: Posted) -> tuple[str, tuple[Path, ...]]:
     return posted.text, posted.files
+
+
+def _set_anew(controls: Controls) -> dict[str, Any]:
+    """What an answer is written anew with; a clip's frames stay unless the settings name others."""
+    anew = {"sampling": controls.sampling, "system": controls.system}
+    return anew | ({"video_frames": controls.frames, "interval": controls.interval} if controls.of_clips else {})

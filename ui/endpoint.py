@@ -48,11 +48,14 @@ def build_endpoint(talk: Talk, frames: int) -> Endpoint:
         repetition_penalty: float | str = "",
         seed: float | str = "",
         video_frames: float | str = "",
+        video_from: float | str = "",
+        video_to: float | str = "",
     ) -> AsyncGenerator[tuple[str, str]]:
         """Answer a message {"text", "files"}; later messages of the same client are follow-ups."""
         numbers = max_new_tokens, temperature, top_p, top_k, min_p, repetition_penalty, seed, video_frames
+        interval = video_from, video_to
         with readable():
-            controls = read_controls((system, *numbers), frames)
+            controls = read_controls((system, *numbers, *interval), frames)
         async with aclosing(
             talk.submit(conversation, read_message(message), preset, controls, owner(request))
         ) as views:

@@ -4,6 +4,7 @@ The page's content policy already forbids what this takes out; either alone woul
 """
 
 import re
+from collections.abc import Callable
 
 from ui.convert import JOINER
 
@@ -22,14 +23,17 @@ _DIAGRAM = re.compile(r"\s*mermaid", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"[&<>\"'\\`*_{}\[\]()#+!|~$]")
 
 
-def neutralise(text: str) -> str:
-    """The same Markdown without raw HTML, images and diagrams; code and formulas are kept as they are."""
+def neutralise(text: str, mark: Callable[[str], str] = str) -> str:
+    """The same Markdown without raw HTML, images and diagrams; code and formulas are kept as they are.
+
+    `mark` may put markup of our own into the prose between them.
+    """
     pieces: list[str] = []
     end = 0
     for match in _TOKENS.finditer(text):
-        pieces += _prose(text[end : match.start()]), _special(match)
+        pieces += mark(_prose(text[end : match.start()])), _special(match)
         end = match.end()
-    return "".join((*pieces, _prose(text[end:])))
+    return "".join((*pieces, mark(_prose(text[end:]))))
 
 
 def literal(text: str) -> str:

@@ -6,12 +6,13 @@ about it. The parts of a message are rows of their own, so the answer alone is c
 
 import html
 import mimetypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from backend.catalog import POCKET, find
+from backend.chat.transcript import shown_in
 from backend.errors import StorageError
 from backend.history import Turn
 from backend.tasks.registry import tasks
@@ -28,6 +29,7 @@ from backend.types import (
 )
 from ui.convert import JOINER
 from ui.markdown import literal, neutralise
+from ui.strip import Clips, Seen, seen
 
 Bubble = dict[str, Any]
 
@@ -41,10 +43,12 @@ ABOUT_POCKET = (
     "For photos and talk start Glimpse with a larger one, `--model ID`; `app.py models` lists what fits this machine."
 )
 
+NOTHING = Seen()
+
 _MANY = 1000  # more steps than this are bytes, and shown in per cent
 
 
-class Media(Protocol):
+class Media(Clips, Protocol):
     """Where the page finds what was sent; `backend.media.store.MediaStore` fulfils it."""
 
     def original(self, media_id: str) -> Path:
@@ -73,9 +77,14 @@ class Pending:
     waited: float = 0.0
 
 
-def conversation(turns: Iterable[Turn], media: Media) -> list[Bubble]:
+def conversation(turns: Sequence[Turn], media: Media) -> list[Bubble]:
     """All bubbles of a conversation."""
-    return [bubble for turn in turns for bubble in (asked(turn, media), answered(turn))]
+    speaks_of = seen(turns, shown_in(turns), media)
+    return [
+        bubble
+        for turn, of in zip(turns, speaks_of, strict=True)
+        for bubble in (asked(turn, media), answered(turn, of))
+    ]
 
 
 def asked(turn: Turn, media: Media) -> Bubble:
@@ -96,9 +105,9 @@ def refused(text: str, files: Sequence[Path], task: str, sentence: str) -> list[
     return [asked, {"role": "assistant", "content": [_row("failure refused", sentence)]}]
 
 
-def answered(turn: Turn) -> Bubble:
-    """The answer of a turn, with how it ended and what it cost."""
-    rows = [answer(turn.task, turn.reply)] if turn.reply.strip() else []
+def answered(turn: Turn, of: Seen = NOTHING) -> Bubble:
+    """The answer of a turn, with the frames it speaks of, how it ended and what it cost."""
+    rows = [answer(turn.task, turn.reply, of), *of.strips] if turn.reply.strip() else []
     if turn.error is not None:
         rows.append(failure(turn.error))
     elif turn.running:
@@ -121,10 +130,10 @@ def later(pending: Pending, batch: Sequence[StreamEvent], text: str, waited: flo
     return Pending(notes[-1] if notes else pending.note, text, waited)
 
 
-def answer(task: str, text: str) -> str:
+def answer(task: str, text: str, of: Seen = NOTHING) -> str:
     """An answer, whole or growing, as the Markdown that its preset makes of it."""
     preset = tasks().get(task)
-    return neutralise(preset.show(text) if preset else text)
+    return neutralise(preset.show(text) if preset else text, of.mark)
 
 
 def failure(sentence: str) -> str:

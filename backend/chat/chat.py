@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.chat.draft import Draft, Wish, new_draft, revised_draft
-from backend.chat.intake import Intake
+from backend.chat.intake import Intake, Interval
 from backend.chat.reply import Reply
 from backend.chat.run import WAITING, Emit, Lanes, Work, follow
 from backend.chat.transcript import check_words, media_in, title_of, user_message
@@ -59,14 +59,18 @@ class Chat:
         sampling: SamplingParams | None = None,
         system: str = "",
         video_frames: int = 64,
+        interval: Interval = (None, None),
         owner: str = "",
     ) -> AsyncGenerator[StreamEvent]:
         """Answer a new message. Where it says nothing or a file cannot be read, no turn is added.
 
+        Clips are shown by `video_frames` frames of an `interval`, by default of the whole. A message that names
+        another one ("between 0:10 and 0:15") is shown as many frames of that, of the latest clip.
+
         Raises:
             GlimpseError: with a sentence for the person; what the engine raised is kept with the turn.
         """
-        wish = Wish(conversation_id, owner, task, sampling, system, video_frames)
+        wish = Wish(conversation_id, owner, task, sampling, system, video_frames, interval)
 
         async def work(emit: Emit) -> None:
             seen = media_in(self._history.turns(conversation_id, owner))
@@ -76,8 +80,9 @@ class Chat:
                 emit(WAITING)
             async with self._run(conversation_id, stop_others=False):
                 async with self._intake.open():
-                    media = await self._intake.read(files, video_frames, emit)
+                    media = await self._intake.read(files, video_frames, interval, emit)
                     draft = new_draft(wish, text, media, self._history.turns(conversation_id, owner))
+                    await self._intake.prepare(draft.shown, emit)
                     reply = self._begin(draft)
                 await self._answer(draft, reply, emit)
 
@@ -91,16 +96,17 @@ class Chat:
         sampling: SamplingParams | None = None,
         system: str = "",
         video_frames: int | None = None,
+        interval: Interval | None = None,
         owner: str = "",
     ) -> AsyncGenerator[StreamEvent]:
-        """Answer the last message again, with its files. None leaves task, sampling or a clip's frames as they were.
+        """Answer the last message again, with its files. None leaves task, sampling or frames as they were.
 
         The old answer stays until the new one's first word, so that a retry that comes to nothing loses nothing.
 
         Raises:
             GlimpseError: as `submit` does; InputError where there is no message yet.
         """
-        return self._redo(Wish(conversation_id, owner, task, sampling, system, video_frames))
+        return self._redo(Wish(conversation_id, owner, task, sampling, system, video_frames, interval))
 
     def edit(
         self,
@@ -112,6 +118,7 @@ class Chat:
         sampling: SamplingParams | None = None,
         system: str = "",
         video_frames: int | None = None,
+        interval: Interval | None = None,
         owner: str = "",
     ) -> AsyncGenerator[StreamEvent]:
         """Answer turn `number` anew with `text` in the place of its words; its files stay, the turns after it go.
@@ -121,7 +128,7 @@ class Chat:
         Raises:
             GlimpseError: as `submit` does; InputError where there is no turn of that number.
         """
-        return self._redo(Wish(conversation_id, owner, task, sampling, system, video_frames), number, text)
+        return self._redo(Wish(conversation_id, owner, task, sampling, system, video_frames, interval), number, text)
 
     async def undo(self, conversation_id: str, owner: str = "") -> Turn:
         """Stop what is being written, take the last turn out of the conversation and return it.
@@ -162,9 +169,10 @@ class Chat:
             revised_draft(wish, number, text, turns())  # nothing is stopped for a wish that cannot be met
             async with self._run(wish.conversation_id, stop_others=True):
                 draft = revised_draft(wish, number, text, turns())
-                if wish.frames is not None:
-                    media = await self._intake.sample(draft.user.media, wish.frames, emit)
+                if wish.frames is not None or wish.interval is not None:
+                    media = await self._intake.sample(draft.user.media, wish.frames, wish.interval, emit)
                     draft = replace(draft, user=user_message(draft.user.text, media))
+                await self._intake.prepare(draft.shown, emit)
                 await self._answer(draft, self._begin(draft), emit)
 
         return _stream(work)

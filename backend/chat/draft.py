@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from backend.chat.transcript import check_media, check_words, media_in, transcript, user_message
+from backend.chat.transcript import check_media, check_words, media_in, shown_last, transcript, user_message
 from backend.errors import InputError
 from backend.history import Turn
 from backend.tasks.registry import find_task
@@ -14,7 +14,7 @@ from backend.types import GenerationRequest, MediaPart, Message, SamplingParams
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person set beside a message. None leaves task, sampling or frames of a clip as the turn has them."""
+    """What a person set beside a message. None leaves task, sampling, frames or interval of a clip as they were."""
 
     conversation_id: str
     owner: str
@@ -22,6 +22,7 @@ class Wish:
     sampling: SamplingParams | None
     system: str
     frames: int | None
+    interval: tuple[float | None, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Draft:
     sampling: SamplingParams
     before: tuple[Turn, ...]
     replaced: tuple[Turn, ...] = ()
+
+    @property
+    def shown(self) -> tuple[MediaPart, ...]:
+        """The images and clips that the model is shown with it, an interval that the words name among them."""
+        return shown_last(self.before, self.user)
 
     def request(self, keeps: Callable[[MediaPart], bool]) -> GenerationRequest:
         """What the engine is asked, by what the store still `keeps`."""

@@ -5,12 +5,16 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from backend.media.store import MediaStore
 from backend.types import MediaPart, Progress, VideoPart
 
 log = logging.getLogger(__name__)
+
+Interval = tuple[float | None, float | None]
+"""Seconds of a clip, from and to; None is its beginning or its end."""
 
 
 class Intake:
@@ -41,29 +45,43 @@ class Intake:
                 self.collect()
 
     async def read(
-        self, files: Sequence[Path], frames: int, progress: Callable[[Progress], None]
+        self, files: Sequence[Path], frames: int, interval: Interval, progress: Callable[[Progress], None]
     ) -> tuple[MediaPart, ...]:
-        """Add the files side by side; their parts in the files' order.
+        """Add the files side by side, clips by so many frames of an interval; their parts in the files' order.
 
         Raises:
             UnsupportedMedia, MediaTooLarge, StorageError: the first file that cannot be taken; the others are let go.
         """
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._store.add(file, frames=frames, progress=progress)) for file in files]
+                add = partial(self._store.add, frames=frames, start=interval[0], end=interval[1], progress=progress)
+                tasks = [group.create_task(add(file)) for file in files]
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return tuple(task.result() for task in tasks)
 
     async def sample(
-        self, media: Sequence[MediaPart], frames: int, progress: Callable[[Progress], None]
+        self,
+        media: Sequence[MediaPart],
+        frames: int | None,
+        interval: Interval | None,
+        progress: Callable[[Progress], None],
     ) -> tuple[MediaPart, ...]:
-        """The same media, their clips with another number of frames; raises as `read` does."""
-        wanted = [replace(part, frames=frames) if isinstance(part, VideoPart) else part for part in media]
-        for part in wanted:
-            if isinstance(part, VideoPart):
+        """The same media, their clips with other frames, of another interval, where given; raises as `read` does."""
+
+        def wanted(clip: VideoPart) -> VideoPart:
+            start, end = (clip.start, clip.end) if interval is None else interval
+            return replace(clip, frames=frames or clip.frames, start=start, end=end)
+
+        parts = [wanted(part) if isinstance(part, VideoPart) else part for part in media]
+        await self.prepare(parts, progress)
+        return tuple(parts)
+
+    async def prepare(self, media: Sequence[MediaPart], progress: Callable[[Progress], None]) -> None:
+        """Have the frames of all clips that are still kept; raises as `read` does."""
+        for part in media:
+            if isinstance(part, VideoPart) and self._store.holds(part.media_id):
                 await self._store.sample(part, progress)
-        return tuple(wanted)
 
     def keeps(self, part: MediaPart) -> bool:
         """Whether the store still has the pixels of a part."""

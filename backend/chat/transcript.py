@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from backend.chat.intervals import shown_with
 from backend.errors import EmptyMessage, InputError
 from backend.history import Turn
 from backend.history.values import storable
@@ -33,16 +34,28 @@ def transcript(
     turn after it. One that was stopped before its first word still counts: its parts go before the next question's.
     Media of earlier turns that the store no longer `keeps` are named in words, so that the conversation can go on.
     """
+    counting = [turn for turn in turns if _counts(turn)]
+    *earlier, latest = shown_with([*map(_sent, counting), (user.text, user.media)])
     messages = [Message("system", (TextPart(storable(system.strip())),))] if system.strip() else []
     unanswered: tuple[Part, ...] = ()
-    for turn in turns:
-        if not _counts(turn):
-            continue
-        asked = (*unanswered, *(_kept(part, keeps) for part in _composed(turn.user, tasks().get(turn.task))))
+    for turn, media in zip(counting, earlier, strict=True):
+        kept = [_kept(part, keeps) for part in media]
+        asked = (*unanswered, *kept, *_words(turn.user.text, tasks().get(turn.task)))
         unanswered = () if turn.reply else asked
         if turn.reply:
             messages += Message("user", asked), Message("assistant", (TextPart(turn.reply),))
-    return (*messages, Message("user", unanswered + _composed(user, task)))
+    return (*messages, Message("user", (*unanswered, *latest, *_words(user.text, task))))
+
+
+def shown_last(turns: Iterable[Turn], user: Message) -> tuple[MediaPart, ...]:
+    """The images and clips that the model is shown with a new message after these turns."""
+    return shown_with([*map(_sent, filter(_counts, turns)), (user.text, user.media)])[-1]
+
+
+def shown_in(turns: Sequence[Turn]) -> list[tuple[MediaPart, ...]]:
+    """The images and clips that the model was shown with each turn; nothing with one that failed."""
+    shown = iter(shown_with(_sent(turn) for turn in turns if _counts(turn)))
+    return [next(shown) if _counts(turn) else () for turn in turns]
 
 
 def media_in(turns: Iterable[Turn]) -> tuple[MediaPart, ...]:
@@ -81,13 +94,17 @@ def _counts(turn: Turn) -> bool:
     return turn.error is None or bool(turn.reply)
 
 
-def _composed(user: Message, task: Task | None) -> tuple[Part, ...]:
-    words = task.compose(user.text) if task is not None else user.text
-    return (*user.media, *((TextPart(words),) if words else ()))
+def _sent(turn: Turn) -> tuple[str, tuple[MediaPart, ...]]:
+    return turn.user.text, turn.media
 
 
-def _kept(part: Part, keeps: Callable[[MediaPart], bool]) -> Part:
-    if isinstance(part, TextPart) or keeps(part):
+def _words(text: str, task: Task | None) -> tuple[Part, ...]:
+    words = task.compose(text) if task is not None else text
+    return (TextPart(words),) if words else ()
+
+
+def _kept(part: MediaPart, keeps: Callable[[MediaPart], bool]) -> Part:
+    if keeps(part):
         return part
     noun = "picture" if isinstance(part, ImagePart) else "video"
     return TextPart(f"[a {noun} that is no longer kept]")

@@ -9,6 +9,7 @@ from backend.engine import failures
 from backend.engine.inference_thread import Cancelled, InferenceThread, Job
 from backend.engine.loader import load
 from backend.engine.pictures import MediaSource
+from backend.engine.sheet_reader import SheetReader, SheetSource
 from backend.engine.spec import EngineSpec
 from backend.engine.transformers import Generator, free_memory
 from backend.errors import GlimpseError, ModelFailed
@@ -33,6 +34,7 @@ class LocalEngine:
         self._store = store
         self._thread = InferenceThread(spec.queue_size)
         self._generator: Generator | None = None
+        self._reader: SheetReader | None = None
         self._failed: tuple[GlimpseError, float] | None = None
         self._status = EngineStatus("loading", LOADING)
         self._reported = 0.0
@@ -66,7 +68,7 @@ class LocalEngine:
         self._thread.close()
         if not await asyncio.to_thread(self._thread.join, JOIN_TIMEOUT):
             log.warning("the inference thread did not end within %.0f seconds", JOIN_TIMEOUT)
-        self._generator = None
+        self._generator = self._reader = None
         free_memory()
 
     def _answer(self, job: Job, request: GenerationRequest) -> Finished:
@@ -74,12 +76,12 @@ class LocalEngine:
             if self._failed and job.submitted <= self._failed[1]:
                 raise self._failed[0].with_traceback(None)
             self._load()
-        assert self._generator is not None
+        assert self._reader is not None
         try:
-            return self._generator.answer(request, job)
+            return self._reader.answer(request, job)
         except ModelFailed as error:
             if failures.is_lasting(error.__cause__):
-                self._generator = None
+                self._generator = self._reader = None
                 self._set(EngineStatus("failed", str(error)))
             raise
 
@@ -93,7 +95,9 @@ class LocalEngine:
         self._set(EngineStatus("loading", LOADING))
         started = time.monotonic()
         try:
-            self._generator = Generator(load(self._spec, self._report), self._store, self._spec.cache_bytes)
+            loaded, source = load(self._spec, self._report), SheetSource(self._store)
+            self._generator = Generator(loaded, source, self._spec.cache_bytes)
+            self._reader = SheetReader(self._generator.answer, source, loaded.family)
         except Cancelled:
             raise
         except Exception as error:

@@ -54,9 +54,9 @@ def with_earlier_media(turns: Sequence[Turn], left_out: int, repeat: int, sizes:
     In Mllama a text token attends to the latest run of consecutive images alone, so after a new image the ones before
     it are out of sight. A turn that brings new media therefore shows the newest of the earlier ones again, right
     before its own: oldest first, newest last, at most `repeat` images (`sizes`: images of each), a clip whole or not
-    at all, nothing twice. What a turn shows depends on it and the turns before it alone, so a conversation that grows
-    keeps the prompt it had as a prefix. Where the oldest turns are left out, the first one kept counts as bringing new
-    media, and so keeps in sight what was left out with them.
+    at all, nothing twice, and of a clip only the part that was shown last. What a turn shows depends on it and the
+    turns before it alone, so a conversation that grows keeps the prompt it had as a prefix. Where the oldest turns are
+    left out, the first one kept counts as bringing new media, and so keeps in sight what was left out with them.
     """
     laid: list[Turn] = []
     for index, turn in enumerate(turns[left_out:], left_out):
@@ -72,7 +72,7 @@ def _latest(
     found: list[MediaPart] = []
     for turn in reversed(turns):
         for part in reversed(turn.media):
-            if part in own or part in found:
+            if part.media_id in [later.media_id for later in (*own, *found)]:
                 continue
             if sizes[part] > room:
                 return tuple(reversed(found))

@@ -7,7 +7,8 @@ One folder a file, complete or not there at all:
         facts.json                its name and kind, and how long a clip is
         clean.png or clean.jpg    the pixels of an image: RGB, upright, no metadata
         frames-<count>-<start>-<end>/
-            0000.jpg ...          frames of a clip, and
+            0000.jpg ...          frames of a clip, with a
+            0000.small.jpg ...    small copy of each, and
             times.json            when each comes on screen
     <root>/tmp/                   what is being made; a rename moves it into place
 
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _STALE_SECONDS = 3600.0
+_SMALL = (224, 224)
 _GONE = "A file of this conversation is no longer kept; send it again."
 
 
@@ -86,9 +88,12 @@ class Shelf:
         return [Frame(time, _pixels(path)) for time, path in self.strip(part)]
 
     def strip(self, part: VideoPart) -> list[tuple[float, Path]]:
-        """The same frames as files, each with its time in seconds, for the page to show."""
-        folder = self._frames_folder(part)
-        return [(time, folder / f"{index:04}.jpg") for index, time in enumerate(_load(folder / "times.json"))]
+        """The same frames as files, each with its time in seconds."""
+        return self._files(part, "{:04}.jpg")
+
+    def thumbnails(self, part: VideoPart) -> list[tuple[float, Path]]:
+        """Small copies of the same frames, for the page to show."""
+        return self._files(part, "{:04}.small.jpg")
 
     def preview(self, part: MediaPart) -> Path:
         """A JPEG or PNG of the clean pixels: the image, or the frame in the middle of those sampled."""
@@ -122,6 +127,10 @@ class Shelf:
             if _age(half_made, now) > _STALE_SECONDS:
                 shutil.rmtree(half_made, ignore_errors=True)
         return count
+
+    def _files(self, part: VideoPart, name: str) -> list[tuple[float, Path]]:
+        folder = self._frames_folder(part)
+        return [(time, folder / name.format(index)) for index, time in enumerate(_load(folder / "times.json"))]
 
     @property
     def _tmp(self) -> Path:
@@ -172,8 +181,11 @@ def save_facts(folder: Path, facts: MediaFacts) -> None:
 
 
 def save_frame(folder: Path, index: int, image: Image.Image) -> None:
-    """Write one frame of a clip."""
+    """Write one frame of a clip, and a small copy."""
     image.save(folder / f"{index:04}.jpg", quality=92)
+    small = image.copy()
+    small.thumbnail(_SMALL)
+    small.save(folder / f"{index:04}.small.jpg", quality=80)
 
 
 def save_times(folder: Path, times: list[float]) -> None:

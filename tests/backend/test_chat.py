@@ -260,3 +260,51 @@ async def test_a_full_disk_ends_the_answer_with_its_own_sentence(
     assert house.engine.active == 0
     monkeypatch.undo()
     await house.says("Again", "Hello")
+
+
+async def test_a_question_about_an_interval_is_shown_frames_of_that_interval(house: House) -> None:
+    await house.says("What happens?", "A lot", house.file("clip.mp4"), video_frames=4)
+    house.engine.script = ["Little"]
+    got = await events(house.chat.submit(house.id, "And between 0:00 and 0:01?"))
+    close = VideoPart(sha("clip.mp4"), 4, 0.0, 1.0)
+    assert got[0] == Progress("reading the clip", 0, 4)
+    assert house.asked() == (
+        user(VideoPart(sha("clip.mp4"), 4), "What happens?"),
+        assistant("A lot"),
+        user(close, "And between 0:00 and 0:01?"),
+    )
+    assert [frame.time for frame in house.store.frames(close)] == [0.0, 0.25, 0.5, 0.75]
+    assert house.history.turns(house.id)[1].media == ()
+    await house.says("Sure?", "Yes")
+    assert house.asked()[2:] == (user(close, "And between 0:00 and 0:01?"), assistant("Little"), user("Sure?"))
+
+
+async def test_an_edit_of_the_words_moves_the_interval(house: House) -> None:
+    await house.says("From 0:00 to 0:01?", "A lot", house.file("clip.mp4"), video_frames=2)
+    assert house.asked() == (user(VideoPart(sha("clip.mp4"), 2, 0.0, 1.0), "From 0:00 to 0:01?"),)
+    await events(house.chat.edit(house.id, 1, "From 0:01 to 0:02?"))
+    close = VideoPart(sha("clip.mp4"), 2, 1.0, 2.0)
+    assert house.asked() == (user(close, "From 0:01 to 0:02?"),)
+    assert [frame.time for frame in house.store.frames(close)] == [1.25, 1.75]
+
+
+async def test_an_interval_outside_of_the_clip_is_said_and_no_turn_added(house: House) -> None:
+    await house.says("What happens?", "A lot", house.file("clip.mp4"), video_frames=2)
+    assert await failure(house.chat.submit(house.id, "And from 1:10 to 1:15?")) == (
+        UnsupportedMedia,
+        "“clip.mp4” is only 0:02 long; choose an interval that lies inside of it.",
+    )
+    assert len(house.kept()) == 1
+
+
+async def test_a_clip_can_be_sent_with_an_interval_of_it(house: House) -> None:
+    await house.says("What happens?", "A lot", house.file("clip.mp4"), video_frames=2, interval=(0.5, 1.0))
+    assert house.asked() == (user(VideoPart(sha("clip.mp4"), 2, 0.5, 1.0), "What happens?"),)
+
+
+async def test_a_retry_can_take_another_interval_of_the_clip(house: House) -> None:
+    await house.says("What happens?", "A lot", house.file("clip.mp4"), video_frames=2)
+    await events(house.chat.retry(house.id, interval=(1.0, None)))
+    assert house.asked() == (user(VideoPart(sha("clip.mp4"), 2, 1.0), "What happens?"),)
+    await events(house.chat.retry(house.id, video_frames=3))
+    assert house.asked() == (user(VideoPart(sha("clip.mp4"), 3, 1.0), "What happens?"),)

@@ -1,7 +1,7 @@
 """A conversation as turns: what is joined, what is left out, and which images are shown again."""
 
 from backend.engine.turns import Turn, split, with_earlier_media
-from backend.types import Message, TextPart
+from backend.types import Message, TextPart, VideoPart
 from tests.engine.fakes import clip, image, reply, system, user
 
 RED, GREEN, BLUE, GRAY, PINK = map(image, ("red", "green", "blue", "gray", "pink"))
@@ -51,6 +51,12 @@ def test_only_the_newest_of_many_images_are_shown_again() -> None:
 def test_a_clip_is_shown_again_whole_or_not_at_all() -> None:
     assert shown((clip(64),), (RED,)) == [(clip(64),), (clip(64), RED)]
     assert shown((clip(64),), (RED,), (GREEN,)) == [(clip(64),), (clip(64), RED), (RED, GREEN)]
+
+
+def test_of_a_clip_only_what_was_shown_last_is_shown_again() -> None:
+    close = VideoPart("clip", 16, 1.0, 2.0)
+    SIZES[close] = 1
+    assert shown((clip(64),), (close,), (RED,)) == [(clip(64),), (close,), (close, RED)]
 
 
 def test_a_longer_conversation_begins_as_the_shorter_one_did() -> None:

@@ -18,6 +18,7 @@ from backend.media.reader import ClipReader
 from backend.media.video import Frame, open_clip, sample_frames
 from backend.types import Progress
 from tests.media.clips import MILLI, SIZE, Pipe, draw, encode, read, trim, turn
+from tests.media.nasty import NASTY, frameless, song, unfinished
 
 KINDS = {
     "h264.mp4": {"codec": "libx264"},
@@ -232,6 +233,18 @@ def test_high_dynamic_range_is_neither_grey_nor_burnt_out(tmp_path: Path) -> Non
         assert np.abs(np.subtract(pixel, (wanted,) * 3)).max() <= 8
 
 
+def test_hybrid_log_gamma_comes_out_as_bright_as_it_was_meant(tmp_path: Path) -> None:
+    def tag(stream) -> None:
+        stream.codec_context.color_trc, stream.codec_context.color_primaries = 18, 9
+        stream.codec_context.colorspace = 9
+
+    # By BT.2408 diffuse white is a signal of 75 % and a grey card, 26 nits of white's 203, one of 38 %.
+    for level, wanted in ((0.75, 238), (0.38, 101), (0.0, 0)):
+        encode(tmp_path / "hlg.mp4", 1, layout="yuv420p10le", prepare=tag, picture=_plain((round(level * 255),) * 3))
+        pixel = sample_frames(tmp_path / "hlg.mp4")[0].image.getpixel((50, 50))
+        assert np.abs(np.subtract(pixel, (wanted,) * 3)).max() <= 8
+
+
 def test_interlaced_frames_have_no_combs(tmp_path: Path) -> None:
     def combed(number, size):
         pixels = np.zeros((size[1], size[0], 3), np.uint8)
@@ -335,27 +348,6 @@ def test_bytes_changed_in_the_middle_still_give_frames_in_order(tmp_path: Path) 
     assert len(times) >= 8
 
 
-SEND = "send the clip as MP4, MOV, WebM, MKV, AVI, MPEG-TS or Ogg."
-TEXT = f"“bad.mp4” is a text file; {SEND}"
-CUT = "“bad.mp4” is damaged or cut short; send the whole file again."
-NASTY = {
-    "a playlist": (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", TEXT),
-    "a concat script": (b"ffconcat version 1.0\nfile clip.mp4\n", TEXT),
-    "a session description": (b"v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n", TEXT),
-    "a manifest": (b"<?xml version='1.0'?><MPD></MPD>", TEXT),
-    "subtitles": (b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", TEXT),
-    "prose": ("Grüße aus dem Süden".encode(), TEXT),
-    "nothing": (b"", "“bad.mp4” is empty; send it again."),
-    "noise": (bytes(range(256)) * 8, f"“bad.mp4” is not a clip we can read; {SEND}"),
-    "a sound": (b"ID3\4" + bytes(400), f"“bad.mp4” is a sound recording; {SEND}"),
-    "a head alone": (
-        b"\0\0\0\x18ftypisom" + bytes(40),
-        "“bad.mp4” is damaged or cut short; send the whole file again.",
-    ),
-    "a Matroska head": (b"\x1aE\xdf\xa3" + bytes(40), "“bad.mp4” is damaged or cut short; send the whole file again."),
-}
-
-
 @pytest.mark.parametrize("kind", NASTY)
 def test_what_is_no_clip_is_refused_in_one_sentence_and_soon(tmp_path: Path, clip: Path, kind: str) -> None:
     content, sentence = NASTY[kind]
@@ -376,30 +368,21 @@ def test_a_still_renamed_is_refused_as_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_was_never_finished_is_refused(tmp_path: Path, clip: Path) -> None:
-    content = clip.read_bytes()
-    (tmp_path / "half.mp4").write_bytes(content[: content.index(b"moov") - 4])
+    (tmp_path / "half.mp4").write_bytes(unfinished(clip))
     with pytest.raises(UnsupportedMedia) as refusal:
         sample_frames(tmp_path / "half.mp4", name="my clip.mp4")
     assert str(refusal.value) == "“my clip.mp4” is damaged or cut short; send the whole file again."
 
 
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "song.mp4"), "w") as output:
-        sound = output.add_stream("aac", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = 8000, 0
-        output.mux(sound.encode(frame))
-        output.mux(sound.encode(None))
+    song(tmp_path / "song.mp4")
     with pytest.raises(UnsupportedMedia) as refusal:
         sample_frames(tmp_path / "song.mp4")
     assert str(refusal.value) == ("“song.mp4” has no moving picture, only sound or a still; send a clip or a picture.")
 
 
 def test_a_clip_without_a_single_frame_is_refused(tmp_path: Path, clip: Path) -> None:
-    content = bytearray(clip.read_bytes())
-    start = content.index(b"mdat") + 4
-    content[start : content.index(b"moov") - 4] = bytes(content.index(b"moov") - 4 - start)
-    (tmp_path / "zeros.mp4").write_bytes(content)
+    (tmp_path / "zeros.mp4").write_bytes(frameless(clip))
     with pytest.raises(UnsupportedMedia) as refusal:
         sample_frames(tmp_path / "zeros.mp4")
     assert str(refusal.value) == "“zeros.mp4” holds no frames that can be read; record or export it again."

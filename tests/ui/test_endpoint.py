@@ -297,6 +297,8 @@ def test_the_chat_and_the_presets_are_offered_and_nothing_else(client: Client) -
             "repetition_penalty",
             "seed",
             "video_frames",
+            "video_from",
+            "video_to",
         ],
         "/caption": ["image", "text"],
         "/receipt": ["image", "text"],

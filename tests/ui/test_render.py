@@ -8,6 +8,7 @@ import pytest
 from backend.catalog import POCKET
 from backend.errors import StorageError
 from backend.history import Turn
+from backend.media.shelf import MediaFacts
 from backend.types import (
     EngineStatus,
     FinishReason,
@@ -45,6 +46,12 @@ class Folder:
     def name(self, media_id: str) -> str:
         return "my " + media_id
 
+    def thumbnails(self, part: VideoPart) -> list[tuple[float, Path]]:
+        return [(float(second), Path(f"/media/{part.media_id}/{second}.jpg")) for second in range(part.frames)]
+
+    def facts(self, media_id: str) -> MediaFacts:
+        return MediaFacts("my " + media_id, "video", 9.5)
+
     def note(self, media_id: str) -> str:
         return "only its start is seen" if media_id.startswith("cut") else ""
 
@@ -67,6 +74,21 @@ def test_every_turn_is_two_bubbles() -> None:
         {"role": "user", "content": ["two"]},
         {"role": "assistant", "content": ["2"]},
     ]
+
+
+def test_an_answer_about_a_clip_has_its_frames_below_and_times_that_seek() -> None:
+    shown = turn(VideoPart("b.mp4", 1), "when?", reply="At [0:07].", finish_reason="cancelled")
+    assert render.conversation([shown], Folder())[1] == {
+        "role": "assistant",
+        "content": [
+            'At <a class="moment" href="#t=7">0:07</a>.',
+            '<div class="strip"><div class="seen">What the model saw of my b.mp4: 1 frame, 0:00 to 0:00. It does not '
+            'hear the sound.</div><div class="frames"><a class="moment" href="#t=0&amp;clip=b.mp4"><img src='
+            '"gradio_api/file=/media/b.mp4/0.jpg" alt="frame at 0:00" '
+            'loading="lazy"><span>0:00</span></a></div></div>',
+            '<span class="figures">stopped</span>',
+        ],
+    }
 
 
 def test_a_question_shows_its_files_its_preset_and_its_words() -> None:

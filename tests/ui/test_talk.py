@@ -11,6 +11,7 @@ import pytest
 from backend.engine.scripted import Gate
 from backend.errors import OutOfMemory
 from backend.types import Message, Progress, SamplingParams, TextPart
+from tests.media.clips import encode
 from tests.ui.house import House, picture
 from ui.chat import UNEXPECTED, Talk, View
 from ui.convert import Posted
@@ -255,3 +256,14 @@ async def test_nobody_reaches_anothers_conversation(closed: House, talk: Talk) -
     await talk.stop(mine.conversation, "bob")
     assert talk.open(mine.conversation, "ada").bubbles == mine.bubbles
     assert [request.messages for request in closed.engine.requests] == [(Message("user", (TextPart("Mine"),)),)]
+
+
+async def test_a_retry_takes_a_clips_frames_anew_only_by_what_is_set(
+    closed: House, talk: Talk, tmp_path: Path
+) -> None:
+    clip = encode(tmp_path / "clip.mp4", 30)
+    first = (await views(talk.submit("", Posted("What?", (clip,)), "chat", CONTROLS, "")))[-1]
+    for controls, frames in ((CONTROLS, 64), (Controls("", SamplingParams(), 2, (0.5, None), True), 2)):
+        await views(talk.retry(first.conversation, controls, ""))
+        (part,) = closed.engine.requests[-1].messages[0].media
+        assert (part.frames, part.start) == (frames, controls.interval[0])

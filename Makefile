@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test check format lock pocket evaluate clean
+.PHONY: help run test check format lock pocket evaluate bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -32,6 +32,9 @@ pocket: $(READY)  ## draw data and train the bundled model; options in ARGS
 
 evaluate: $(READY)  ## score the bundled model on the held-out set
 	$(BIN)/python -m training.evaluate $(ARGS)
+
+bench: $(READY)  ## time it, one line of JSON last; options in ARGS="--only stream --quick"
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 # torch comes first and with its own needs: a CUDA build brings its libraries along, a CPU build has none. All else comes
 # exactly as locked; --no-deps lets the lock hold Pillow 13 although Gradio asks for less (pyproject.toml says why).

@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+OLDER := .venv-5.17
 
-.PHONY: help run test check format lock pocket evaluate bench clean
+.PHONY: help run test test-5.17 check format lock pocket evaluate bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
+	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /  make \1\t/'
 
 run: $(READY)  ## start the chat; options in ARGS="--port 7999"
 	@$(BIN)/python app.py $(ARGS)
@@ -17,6 +18,9 @@ test: check  ## ruff, mypy and every test, the browser's included
 		command -v $$name >/dev/null && exit 0; \
 	done; $(BIN)/playwright install chromium || true
 	$(BIN)/python -m pytest $(ARGS)
+
+test-5.17: $(OLDER)/.ready  ## the engine's tests with transformers 5.17, the newest that Unsloth takes
+	$(OLDER)/bin/python -m pytest tests/engine $(ARGS)
 
 check: $(READY)  ## ruff and mypy alone
 	$(BIN)/ruff format --check .
@@ -46,6 +50,15 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The environment of the older transformers: these two of its own, and by a path file all else of the usual one.
+$(OLDER)/.ready: $(READY)
+	$(BIN)/python -m venv --clear --without-pip $(OLDER)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		$$($(OLDER)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	$(BIN)/python -m pip --python $(OLDER)/bin/python install --quiet --disable-pip-version-check --ignore-installed \
+		--no-deps transformers==5.17.0 huggingface_hub==1.33.0
+	@touch $@
+
 # CUDA's libraries stay out of the lock: which of them are needed is torch's own affair, and a CPU build needs none.
 lock: $(READY)  ## resolve all versions anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv
@@ -53,4 +66,4 @@ lock: $(READY)  ## resolve all versions anew into requirements.lock
 	mv requirements.lock.new requirements.lock
 
 clean:  ## remove the environment and what tools left
-	rm -rf $(VENV) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDER) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

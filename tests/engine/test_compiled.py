@@ -17,6 +17,13 @@ TOKENS = 24
 SIZES = [Size(64), Size(128), Size(64, 4), Size(64, 4, True), Size(64, 8, True)]
 
 
+@pytest.fixture
+def loaded(models: dict[str, Loaded]) -> Loaded:
+    if not can_compile(models["mllama"].model):
+        pytest.skip("Mllama decodes on a cache of fixed size from transformers 5.18 on")
+    return models["mllama"]
+
+
 @pytest.fixture(autouse=True)
 def small_sizes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(compiled, "LENGTHS", (64, 128))
@@ -56,8 +63,7 @@ SQUARE, WIDE = Image.new("RGB", (56, 56), "red"), Image.new("RGB", (60, 20), "bl
 
 
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
-def test_every_size_draws_the_tokens_of_the_plain_step(models: dict[str, Loaded], backend: str) -> None:
-    loaded = models["mllama"]
+def test_every_size_draws_the_tokens_of_the_plain_step(loaded: Loaded, backend: str) -> None:
     decoder = CompiledDecoder(loaded.model, backend)
     assert [decoder.warm_up(size) for size in SIZES] == [True] * len(SIZES)
     with torch.compiler.set_stance("fail_on_recompile"):
@@ -69,8 +75,7 @@ def test_every_size_draws_the_tokens_of_the_plain_step(models: dict[str, Loaded]
     assert decoder.wanted == {}
 
 
-def test_what_is_not_warm_is_drawn_the_plain_way_and_asked_for(models: dict[str, Loaded]) -> None:
-    loaded = models["mllama"]
+def test_what_is_not_warm_is_drawn_the_plain_way_and_asked_for(loaded: Loaded) -> None:
     decoder = CompiledDecoder(loaded.model, "eager")
     both(loaded, decoder, inputs(loaded, "What is it?", SQUARE))
     assert list(decoder.wanted) == [Size(64, 4)]
@@ -79,15 +84,13 @@ def test_what_is_not_warm_is_drawn_the_plain_way_and_asked_for(models: dict[str,
     assert decoder.wanted == {}
 
 
-def test_a_conversation_that_is_too_long_is_drawn_the_plain_way(models: dict[str, Loaded]) -> None:
-    loaded = models["mllama"]
+def test_a_conversation_that_is_too_long_is_drawn_the_plain_way(loaded: Loaded) -> None:
     decoder = CompiledDecoder(loaded.model, "eager")
     both(loaded, decoder, inputs(loaded, "x" * 200))
     assert decoder.wanted == {}
 
 
-def test_an_answer_that_is_cut_off_leaves_the_tokens_it_read(models: dict[str, Loaded]) -> None:
-    loaded = models["mllama"]
+def test_an_answer_that_is_cut_off_leaves_the_tokens_it_read(loaded: Loaded) -> None:
     decoder = CompiledDecoder(loaded.model, "eager")
     decoder.warm_up(Size(64, 4))
     cache, asked = DynamicCache(config=loaded.model.config), inputs(loaded, "What is it?", SQUARE)
@@ -107,9 +110,8 @@ def test_an_answer_that_is_cut_off_leaves_the_tokens_it_read(models: dict[str, L
 
 
 def test_a_step_that_computes_something_else_is_never_used(
-    models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loaded = models["mllama"]
     decoder = CompiledDecoder(loaded.model, "eager")
     monkeypatch.setattr(decoder, "call", lambda *_: torch.randn(1, 1, 512))
     assert not decoder.warm_up(Size(64, 4))
@@ -120,6 +122,7 @@ def test_a_step_that_computes_something_else_is_never_used(
 
 def test_a_model_says_whether_it_can(models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch) -> None:
     model = models["mllama"].model
+    monkeypatch.setattr(type(model), "_can_compile_fullgraph", True)
     assert can_compile(model)
     monkeypatch.setattr(type(model), "_can_compile_fullgraph", False)  # as before transformers 5.18
     assert not can_compile(model)

@@ -13,7 +13,6 @@ from backend.errors import InputError
 from backend.types import Finished, Progress, Queued, StreamEvent, TextDelta
 
 _MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts)", re.IGNORECASE)
-_MANY = 1000  # more steps than this are bytes, and shown in per cent
 _CLEAR = "\r\x1b[K"
 # What would move the cursor, colour the screen or ring: whoever wrote the model's words does not own the terminal.
 _CONTROLS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\t"), ord("\n")})
@@ -65,8 +64,8 @@ class Terminal:
                 self._write(text.translate(_CONTROLS) if self._out.isatty() else text)
             case Queued(position):
                 self._note(f"queued as number {position}")
-            case Progress(stage, done, total):
-                self._note(f"{stage} {_share(done, total)}".rstrip())
+            case Progress():
+                self._note(event.words)
             case Finished("length", usage):
                 self.end()
                 self._err.write(f"(cut after {usage.completion_tokens} tokens)\n")
@@ -88,9 +87,3 @@ class Terminal:
             self._err.write(f"{_CLEAR}{words}")
             self._err.flush()
             self._noted = bool(words)
-
-
-def _share(done: int, total: int) -> str:
-    if total > _MANY:
-        return f"{100 * done // total} %"
-    return f"{done}/{total}" if total else ""

@@ -119,11 +119,32 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Work before the first token, in words a person reads ("reading the clip"); total 0 where it is not known."""
+    """Work before the first token, in words a person reads ("reading the clip"); total 0 where it is not known.
+
+    More than a thousand of something are bytes. `left` is how many seconds it takes still, where that is known.
+    """
 
     stage: str
     done: int = 0
     total: int = 0
+    left: float | None = None
+
+    @property
+    def words(self) -> str:
+        """As a person reads it: "reading the clip 23/64", "loading the model 4.0 of 10.0 GB, about 40 s left"."""
+        if not self.total:
+            return self.stage
+        if self.total <= 1000:
+            return f"{self.stage} {self.done}/{self.total}"
+        unit, name = (10**9, "GB") if self.total >= 10**9 else (10**6, "MB")
+        return f"{self.stage} {self.done / unit:.1f} of {self.total / unit:.1f} {name}{_left(self.left)}"
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes = round(seconds / 60)
+    return f", about {minutes} min left" if minutes > 1 else f", about {round(seconds)} s left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +186,14 @@ EngineState = Literal["loading", "ready", "failed", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """Where the engine stands. `detail` is one line for a person; `done` of `total` counts bytes while loading."""
+    """Where the engine stands. `detail` is one line for a person; `done` of `total` counts bytes while loading.
+
+    `left` is how many seconds the load takes still, where that is known.
+    """
 
     state: EngineState
     detail: str = ""
     done: int = 0
     total: int = 0
     model: ModelInfo | None = None
+    left: float | None = None

@@ -45,8 +45,6 @@ ABOUT_POCKET = (
 
 NOTHING = Seen()
 
-_MANY = 1000  # more steps than this are bytes, and shown in per cent
-
 
 class Media(Clips, Protocol):
     """Where the page finds what was sent; `backend.media.store.MediaStore` fulfils it."""
@@ -146,8 +144,8 @@ def progress(pending: Pending) -> str:
     match pending.note:
         case Queued(position):
             line = f"queued as number {position}"
-        case Progress(stage, done, total):
-            line = f"{stage} {_share(done, total)}".strip()
+        case Progress():
+            line = pending.note.words
         case _:
             line = "thinking"
     return f"{line} · {pending.waited:.0f} s" if pending.waited >= 3 else line
@@ -183,8 +181,8 @@ def model_line(status: EngineStatus) -> str:
             lines = [_row("ready", name), _row("where", f"{model.precision}, {model.device}")]
             return "\n\n".join([*lines, *([ABOUT_POCKET] if model.id == POCKET.id else [])])
         case "loading":
-            share = f" {100 * status.done // status.total} %" if status.total else ""
-            return _row("loading", f"{status.detail or 'loading the model'}{share}")
+            now = Progress(status.detail or "loading the model", status.done, status.total, status.left)
+            return _row("loading", now.words)
         case "failed":
             return _row("failure", status.detail)
         case _:
@@ -231,12 +229,6 @@ def _row(kind: str, text: str) -> str:
 def _name(model: str) -> str:
     entry = find(model)
     return entry.name if entry else Path(model).name
-
-
-def _share(done: int, total: int) -> str:
-    if total > _MANY:
-        return f"{100 * done // total} %"
-    return f"{done}/{total}" if total else ""
 
 
 def _count(number: int, noun: str) -> str:

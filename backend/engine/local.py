@@ -9,6 +9,7 @@ from backend.engine import failures
 from backend.engine.inference_thread import Cancelled, InferenceThread, Job
 from backend.engine.loader import load
 from backend.engine.pictures import MediaSource
+from backend.engine.progress import Pace
 from backend.engine.sheet_reader import SheetReader, SheetSource
 from backend.engine.spec import EngineSpec
 from backend.engine.transformers import Generator, free_memory
@@ -38,6 +39,7 @@ class LocalEngine:
         self._failed: tuple[GlimpseError, float] | None = None
         self._status = EngineStatus("loading", LOADING)
         self._reported = 0.0
+        self._pace = Pace()
 
     def start(self) -> None:
         """Begin to load, in the background. Safe to call twice."""
@@ -55,7 +57,7 @@ class LocalEngine:
         whose = request.owner or request.conversation_id
         job = self._thread.submit(lambda job: self._answer(job, request), whose, announce=loading.state == "ready")
         if loading.state == "loading":
-            job.emit(Progress(LOADING, loading.done, loading.total))
+            job.emit(Progress(LOADING, loading.done, loading.total, loading.left))
         try:
             async for event in job.events():
                 yield event
@@ -118,8 +120,9 @@ class LocalEngine:
         if done < total and time.monotonic() - self._reported < REPORT_EVERY:
             return
         self._reported = time.monotonic()
-        self._set(EngineStatus("loading", LOADING, done, total))
-        self._thread.broadcast(Progress(LOADING, done, total))
+        left = self._pace.left(done, total)
+        self._set(EngineStatus("loading", LOADING, done, total, left=left))
+        self._thread.broadcast(Progress(LOADING, done, total, left))
 
     def _set(self, status: EngineStatus) -> None:
         if not self._thread.closed:

@@ -1,12 +1,33 @@
-"""How far a load is, in bytes: transformers tells it only to a progress bar of its own."""
+"""How far a load is, in bytes, and how long it takes still: transformers tells only a progress bar of its own."""
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from transformers.utils import logging as transformers_logging
 
 from backend.engine.hub import Report
+
+STEADY = 2.0  # seconds until a pace says anything
+
+
+class Pace:
+    """How long something takes still, by how fast it went so far."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._began = (0.0, 0)
+        self._done: int | None = None
+
+    def left(self, done: int, total: int) -> float | None:
+        """Seconds from `done` to `total`; None until that can be told. Less done than before is something new."""
+        now = self._now()
+        if self._done is None or done < self._done:
+            self._began = now, done
+        self._done = done
+        seconds, gone = now - self._began[0], done - self._began[1]
+        return (total - done) * seconds / gone if seconds >= STEADY and gone else None
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ def test_a_person_sees_what_happens_before_the_answer_in_a_line_that_goes_again(
         "",
         "queued as number 2",
         "reading the clip 3/64",
-        "loading the model 75 %",
+        "loading the model 3.0 of 4.0 MB",
         "starting",
         "",
     ]

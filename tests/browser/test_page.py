@@ -184,7 +184,7 @@ def test_the_models_line_follows_its_loading(house: House, context: BrowserConte
     house.engine.status = EngineStatus("loading", "loading the weights", 4, 10)
     page = context.new_page()
     page.goto(house.url)
-    expect(page.locator("#model")).to_have_text("loading the weights 40 %")
+    expect(page.locator("#model")).to_have_text("loading the weights 4/10")
     house.engine.status = EngineStatus("failed", "There is no such model; see --model.")
     expect(page.locator("#model .failure")).to_have_text("There is no such model; see --model.")
     house.engine.status = ready

@@ -178,7 +178,7 @@ def test_an_answer_is_shown_as_its_preset_shows_it() -> None:
         (Pending(), "thinking"),
         (Pending(Queued(2)), "queued as number 2"),
         (Pending(Progress("reading the clip", 23, 64)), "reading the clip 23/64"),
-        (Pending(Progress("loading the model", 4_000_000_000, 10_000_000_000)), "loading the model 40 %"),
+        (Pending(Progress("loading the model", 4_000_000_000, 10_000_000_000)), "loading the model 4.0 of 10.0 GB"),
         (Pending(Progress("reading the image"), waited=12.4), "reading the image · 12 s"),
     ],
 )
@@ -212,8 +212,8 @@ def test_the_bundled_model_is_introduced_with_what_it_is_not() -> None:
     ("status", "line"),
     [
         (
-            EngineStatus("loading", "loading the weights", 4, 10),
-            '<span class="loading">loading the weights 40 %</span>',
+            EngineStatus("loading", "loading the weights", 4 * 10**8, 10**9, left=95.0),
+            '<span class="loading">loading the weights 0.4 of 1.0 GB, about 2 min left</span>',
         ),
         (EngineStatus("loading"), '<span class="loading">loading the model</span>'),
         (EngineStatus("failed", "There is no such model."), '<span class="failure">There is no such model.</span>'),

@@ -1,7 +1,9 @@
 """The engine with a model in this process, from the first load to the last answer."""
 
 import asyncio
+import re
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from backend.engine.spec import EngineSpec
 from backend.engine.streamer import TokenStreamer
 from backend.errors import EngineUnavailable, GlimpseError, ModelFailed, ModelNotFound, NoNetwork, QueueFull
 from backend.types import Finished, Progress, Queued, SamplingParams, TextDelta
+from tests.engine import tiny
 from tests.engine.fakes import GREEDY, Store, clip, end, events, image, reply, request, text, user
 
 LONG = SamplingParams(max_new_tokens=3000, temperature=0)
@@ -140,6 +143,26 @@ async def test_a_load_can_be_cancelled_by_closing(models: dict[str, Loaded], mon
     closed.set()
     await close
     assert engine.status.state == "closed"
+
+
+def resident() -> int:
+    """The memory of this process, in bytes, as the kernel counts it."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
+async def test_switching_models_gives_the_memory_of_the_old_one_back(tmp_path: Path) -> None:
+    large = tiny.llama(tmp_path / "large", hidden=1024)
+    weights = (large / "model.safetensors").stat().st_size
+    async with running(large) as engine:
+        await events(engine, request(user("Hi")))
+        model = weakref.ref(engine._generator._loaded.model)
+        held = resident()
+    assert model() is None
+    async with running(tiny.llama(tmp_path / "small")) as engine:
+        await events(engine, request(user("Hi")))
+        assert held - resident() > 0.8 * weights
 
 
 async def test_a_model_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:

@@ -169,16 +169,17 @@ def qwen(folder: Path, version: str) -> Path:
     return _save(getattr(transformers, f"{of}ForConditionalGeneration")(config), processor, folder)
 
 
-def llama(folder: Path, context: int = 4096) -> Path:
+def llama(folder: Path, context: int = 4096, hidden: int = 64) -> Path:
     """A Llama that reads text alone."""
     _seeded()
     words = tokenizer(None)
-    return _save(LlamaForCausalLM(_llama_config(words, context)), words, folder, max_new_tokens=5)
+    return _save(LlamaForCausalLM(_llama_config(words, context, hidden)), words, folder, max_new_tokens=5)
 
 
-def _llama_config(words: PreTrainedTokenizerFast, context: int) -> LlamaConfig:
+def _llama_config(words: PreTrainedTokenizerFast, context: int, hidden: int = 64) -> LlamaConfig:
     return LlamaConfig(
-        vocab_size=len(words), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=len(words), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=2,
+        num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=context, bos_token_id=words.bos_token_id,
         eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
     )  # fmt: skip

@@ -80,6 +80,11 @@ class CompiledDecoder:
         self.cross = frozenset(getattr(text, "cross_attention_layers", None) or ())
         self.patches = model.model.vision_model.num_patches if self.cross else 1
 
+    @property
+    def warm(self) -> frozenset[Size]:
+        """The sizes that are ready."""
+        return frozenset(self._fixed)
+
     @contextmanager
     def decoding(self, cache: Any) -> Iterator[None]:
         """Draw what `generate` draws on the DynamicCache `cache` by the compiled step, where its size is warm.
@@ -90,7 +95,16 @@ class CompiledDecoder:
 
         @functools.wraps(self._plain)
         def forward(*args: Any, **inputs: Any) -> Any:
-            return run.step(inputs) if not args and run.takes(inputs) else self._plain(*args, **inputs)
+            if not args and run.takes(inputs):
+                try:
+                    # A guard that fails would have a person wait for the compiler in the midst of an answer.
+                    with torch.compiler.set_stance("fail_on_recompile"):
+                        return run.step(inputs)
+                except RuntimeError:
+                    log.warning("decoding is not compiled any more", exc_info=True)
+                    run.flush()
+                    self.give_up()
+            return self._plain(*args, **inputs)
 
         self._model.forward = forward
         try:

@@ -66,13 +66,13 @@ SQUARE, WIDE = Image.new("RGB", (56, 56), "red"), Image.new("RGB", (60, 20), "bl
 def test_every_size_draws_the_tokens_of_the_plain_step(loaded: Loaded, backend: str) -> None:
     decoder = CompiledDecoder(loaded.model, backend)
     assert [decoder.warm_up(size) for size in SIZES] == [True] * len(SIZES)
-    with torch.compiler.set_stance("fail_on_recompile"):
-        both(loaded, decoder, inputs(loaded, "Hi"))
-        both(loaded, decoder, inputs(loaded, "What is it?", SQUARE))
-        both(loaded, decoder, inputs(loaded, "What is it?", WIDE))
-        both(loaded, decoder, inputs(loaded, "What are they, side by side?", WIDE, SQUARE))
-        both(loaded, decoder, inputs(loaded, "It outgrows the smaller cache: " + "x" * 20))
+    both(loaded, decoder, inputs(loaded, "Hi"))
+    both(loaded, decoder, inputs(loaded, "What is it?", SQUARE))
+    both(loaded, decoder, inputs(loaded, "What is it?", WIDE))
+    both(loaded, decoder, inputs(loaded, "What are they, side by side?", WIDE, SQUARE))
+    both(loaded, decoder, inputs(loaded, "It outgrows the smaller cache: " + "x" * 20))
     assert decoder.wanted == {}
+    assert decoder.warm == frozenset(SIZES)
 
 
 def test_what_is_not_warm_is_drawn_the_plain_way_and_asked_for(loaded: Loaded) -> None:
@@ -107,6 +107,14 @@ def test_an_answer_that_is_cut_off_leaves_the_tokens_it_read(loaded: Loaded) -> 
         loaded.model.generate(**asked, past_key_values=cache, max_new_tokens=TOKENS, logits_processor=[stop])
     assert cache.get_seq_length() == asked["input_ids"].shape[1] + 5
     assert "forward" not in vars(loaded.model)
+
+
+def test_a_step_that_would_compile_anew_is_drawn_the_plain_way(loaded: Loaded) -> None:
+    decoder = CompiledDecoder(loaded.model, "eager")
+    decoder.warm_up(Size(64, 4))
+    torch._dynamo.reset()  # as if a guard had failed
+    both(loaded, decoder, inputs(loaded, "What is it?", SQUARE))
+    assert decoder.warm == frozenset()
 
 
 def test_a_step_that_computes_something_else_is_never_used(

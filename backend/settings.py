@@ -17,7 +17,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from backend.engine.spec import EngineSpec, Quantization
+from backend.engine.spec import Compile, EngineSpec, Quantization
 from backend.errors import SettingsError
 
 Reader = Callable[[str], Any]
@@ -134,6 +134,9 @@ class Settings:
         "model", "auto, 4bit, 8bit or none", "auto", metavar="Q", read=one_of("auto", "4bit", "8bit", "none")
     )
     device: str = _option("model", "auto, cpu, cuda, cuda:1, ...", "auto", metavar="D", read=device)
+    compile: Compile = _option(  # noqa: RUF009 (a dataclasses.field)
+        "model", "decode by compiled code: auto, on or off", "auto", metavar="C", read=one_of("auto", "on", "off")
+    )
     offline: bool = _option("model", "never use the network", False)
     video_frames: int = _option("answers", "frames that the model sees of a clip", 64, metavar="N", read=whole(1, 512))
     queue_size: int = _option("answers", "requests that may wait", 16, metavar="N", read=whole(1, 10_000))
@@ -180,6 +183,7 @@ class Settings:
             device=self.device,
             adapter=self.adapter,
             offline=self.offline,
+            compile=self.compile,
             queue_size=self.queue_size,
             cache_bytes=None if self.cache_gb is None else int(self.cache_gb * 2**30),
         )

@@ -25,7 +25,7 @@ def measure(quick: bool) -> dict[str, float]:
 
 def _once(tokenizer: object, ids: torch.Tensor) -> float:
     pieces: list[str] = []
-    streamer = TokenStreamer(tokenizer, (), pieces.append, check=lambda: None)
+    streamer = TokenStreamer(tokenizer, (), lambda text, _: pieces.append(text), check=lambda: None)
 
     def run() -> None:
         streamer.put(ids[:1])  # the prompt

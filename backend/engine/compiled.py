@@ -182,7 +182,7 @@ class CompiledDecoder:
         seen = torch.ones((1, 1, size.tiles, 1), dtype=torch.long, device=self._model.device)
         seen[:, :, : int(size.masked)] = 0
         inputs = {"input_ids": ids, "cross_attention_mask": seen if size.tiles else None, "past_key_values": made}
-        run = _Run(self, made)
+        run = _Run(self, made, prompt_read=True)
         if not run.takes(inputs):
             raise RuntimeError("a step of this size is not taken")
         # The first call compiles, the second records, the third is what a person gets.
@@ -197,19 +197,24 @@ class CompiledDecoder:
 
 
 class _Run:
-    """The tokens of one answer: which cache of fixed size they are drawn on, and how far."""
+    """The tokens of one answer: which cache of fixed size they are drawn on, and how far.
 
-    def __init__(self, decoder: CompiledDecoder, cache: Any) -> None:
+    The first call reads the prompt, be it one token: hooks that end it when it is cancelled are no part of a graph.
+    """
+
+    def __init__(self, decoder: CompiledDecoder, cache: Any, prompt_read: bool = False) -> None:
         self._decoder = decoder
         self._cache = cache
         self._fixed: _Fixed | None = None
         self._seen: torch.Tensor | None = None
         self._begun = self._length = 0
+        self._prompt_read = prompt_read
         self._plain = False  # once so, for the whole answer
 
     def takes(self, inputs: dict[str, Any]) -> bool:
         """Whether a step is one to be drawn here; makes ready what it needs."""
-        if self._plain or not self._is_step(inputs):
+        first, self._prompt_read = not self._prompt_read, True
+        if first or self._plain or not self._is_step(inputs):
             return False
         if self._fixed is None or self._length == self._fixed.mask.shape[-1]:
             self.flush()

@@ -101,10 +101,14 @@ class InferenceThread:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def start(self, chore: Callable[[], None]) -> None:
-        """Start the thread, with `chore` as its first work; it must not raise. Does nothing the second time."""
+    def start(self, chore: Callable[[], None], idle: Callable[[], bool] = lambda: False) -> None:
+        """Start the thread, with `chore` as its first work. Does nothing the second time.
+
+        `idle` is called when nothing waits, again and again as long as it says that it did something. Neither may
+        raise.
+        """
         if self._thread is None and not self._closed:
-            self._thread = threading.Thread(target=self._serve, args=(chore,), name="inference", daemon=True)
+            self._thread = threading.Thread(target=self._serve, args=(chore, idle), name="inference", daemon=True)
             self._thread.start()
 
     def submit(self, work: Work, owner: str = "", *, announce: bool = True) -> Job:
@@ -167,8 +171,10 @@ class InferenceThread:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _serve(self, chore: Callable[[], None]) -> None:
+    def _serve(self, chore: Callable[[], None], idle: Callable[[], bool]) -> None:
         chore()
+        while self._free and idle():
+            pass
         while (job := self._next()) is not None:
             outcome = job.run()
             with self._changed:
@@ -178,6 +184,12 @@ class InferenceThread:
                 job.emit(outcome)
             job.emit(None)
             del job, outcome
+            while self._free and idle():
+                pass
+
+    @property
+    def _free(self) -> bool:
+        return not (self._closed or self._waiting)
 
     def _next(self) -> Job | None:
         with self._changed:

@@ -19,6 +19,7 @@ from backend.types import EngineStatus, Finished, GenerationRequest, Progress, S
 log = logging.getLogger(__name__)
 
 LOADING = "loading the model"
+WARMING = "getting ready for faster answers, once"
 REPORT_EVERY = 0.1  # seconds
 JOIN_TIMEOUT = 10.0  # seconds
 
@@ -40,10 +41,11 @@ class LocalEngine:
         self._status = EngineStatus("loading", LOADING)
         self._reported = 0.0
         self._pace = Pace()
+        self._warming = False
 
     def start(self) -> None:
         """Begin to load, in the background. Safe to call twice."""
-        self._thread.start(self._load_first)
+        self._thread.start(self._load_first, self._warm_up)
 
     @property
     def status(self) -> EngineStatus:
@@ -58,6 +60,8 @@ class LocalEngine:
         job = self._thread.submit(lambda job: self._answer(job, request), whose, announce=loading.state == "ready")
         if loading.state == "loading":
             job.emit(Progress(LOADING, loading.done, loading.total, loading.left))
+        elif self._warming:
+            job.emit(Progress(WARMING))
         try:
             async for event in job.events():
                 yield event
@@ -93,12 +97,20 @@ class LocalEngine:
         except (GlimpseError, Cancelled):
             log.info("the first load did not succeed: %s", self._status.detail)
 
+    def _warm_up(self) -> bool:
+        """Get ready for faster answers while nobody waits."""
+        self._warming = True
+        try:
+            return self._generator is not None and self._generator.warm_up()
+        finally:
+            self._warming = False
+
     def _load(self) -> None:
         self._set(EngineStatus("loading", LOADING))
         started = time.monotonic()
         try:
             loaded, source = load(self._spec, self._report), SheetSource(self._store)
-            self._generator = Generator(loaded, source, self._spec.cache_bytes)
+            self._generator = Generator(loaded, source, self._spec.cache_bytes, self._spec.compile)
             self._reader = SheetReader(self._generator.answer, source, loaded.family)
         except Cancelled:
             raise

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Quantization = Literal["auto", "4bit", "8bit", "none"]
+Compile = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +13,9 @@ class EngineSpec:
 
     `model` is a Hugging Face id or a local folder; `revision` a branch, tag or commit of the id. `device` is "auto",
     "cpu", "cuda" or a torch device such as "cuda:1". `adapter` is a LoRA adapter, id or folder. `offline` forbids the
-    network. `queue_size` bounds the requests that wait, `cache_bytes` what is kept between answers; None
-    leaves it to what the model leaves free. `script` belongs to the scripted engine alone.
+    network. `compile` is whether decoding is compiled; "auto" does it on a CUDA GPU. `queue_size` bounds the requests
+    that wait, `cache_bytes` what is kept between answers; None leaves it to what the model leaves free. `script`
+    belongs to the scripted engine alone.
     """
 
     model: str
@@ -22,6 +24,7 @@ class EngineSpec:
     device: str = "auto"
     adapter: str | None = None
     offline: bool = False
+    compile: Compile = "auto"
     queue_size: int = 16
     cache_bytes: int | None = None
     script: str | None = None

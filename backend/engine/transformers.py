@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 
 from backend.engine import failures
+from backend.engine.decoding import Decoding
 from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
 from backend.engine.lru import ByteLRU
@@ -18,6 +19,7 @@ from backend.engine.pictures import MediaSource, Pictures, Tell, placed
 from backend.engine.prefix_cache import PrefixCache, Start
 from backend.engine.prompt import Limits, Prompt, build_prompt
 from backend.engine.sampling import generation_config
+from backend.engine.spec import Compile
 from backend.engine.streamer import TokenStreamer
 from backend.errors import GlimpseError
 from backend.types import Finished, FinishReason, GenerationRequest, Progress, StreamEvent, TextDelta, Usage
@@ -43,7 +45,9 @@ class Generator:
     `cache_bytes` bounds what is kept; None leaves it to what the model leaves free.
     """
 
-    def __init__(self, loaded: Loaded, media: MediaSource, cache_bytes: int | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, media: MediaSource, cache_bytes: int | None = None, compile: Compile = "auto"
+    ) -> None:
         self.info = loaded.info
         self._loaded = loaded
         self._media = media
@@ -53,6 +57,8 @@ class Generator:
         self._memory = ByteLRU(cache_limit(device) if cache_bytes is None else cache_bytes)
         self._prefixes = PrefixCache(loaded.model.config, loaded.prefix, self._memory)
         self._footprint = footprint(loaded.model.config, loaded.model.dtype)
+        self._decoding = Decoding(loaded.model, loaded.prefix is not None, compile)
+        self.warm_up = self._decoding.warm_up
 
     def answer(self, request: GenerationRequest, outlet: Outlet) -> Finished:
         """Answer a request: its progress and text go to the outlet, its last event is returned.
@@ -67,6 +73,7 @@ class Generator:
         outcome = self._tried(request, outlet)
         if isinstance(outcome, Exception) and failures.is_out_of_memory(outcome):
             self._memory.clear()
+            self._decoding.give_up()
             free_memory()
             if not self._spoken:
                 outcome = self._tried(request, outlet)
@@ -145,7 +152,8 @@ class Generator:
             )
             try:
                 features = pictures.look(start.new)
-                with rules.given(model, features) if rules else nullcontext({}) as seen:
+                given = rules.given(model, features) if rules else nullcontext({})
+                with given as seen, self._decoding.drawing(start.cache):
                     inputs = placed(model, {**prompt.inputs, **seen})
                     model.generate(**inputs, **cache, generation_config=config, streamer=streamer)
             except Cancelled:

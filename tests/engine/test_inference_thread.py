@@ -172,3 +172,22 @@ async def test_a_reader_whose_loop_is_gone_stops_its_job(thread: InferenceThread
     await asyncio.to_thread(asyncio.run, leave())
     jobs[0].emit(TextDelta("anyone?"))
     assert jobs[0].cancelled
+
+
+async def test_what_can_wait_is_done_when_nothing_else_is_and_job_by_job() -> None:
+    thread, done, gate = InferenceThread(queue_size=3), list[str](), threading.Event()
+
+    def idle() -> bool:
+        done.append("idle")
+        gate.wait(5)
+        return len(done) < 2
+
+    thread.start(lambda: done.append("chore"), idle)
+    job = thread.submit(lambda job: done.append("job"))
+    gate.set()
+    await all_of(job)
+    thread.close()
+    assert await asyncio.to_thread(thread.join, 5)
+    assert done.index("job") <= 2
+    assert done[0] == "chore"
+    assert "idle" in done

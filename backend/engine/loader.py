@@ -27,11 +27,12 @@ from backend.engine.families.find import family_of
 from backend.engine.families.prefix import CrossRules, PrefixRules
 from backend.engine.families.vision import mask_text_before_images
 from backend.engine.hub import Report, fetch, weight_bytes
-from backend.engine.placement import Checkpoint, Placement, place, quantization_of, this_machine
+from backend.engine.placement import Checkpoint, Placement, check_room, place, quantization_of, this_machine
 from backend.engine.progress import weights_reported
 from backend.engine.sampling import model_sampling
 from backend.engine.spec import EngineSpec
 from backend.errors import ModelFailed, ModelNotFound
+from backend.machine import memory_free
 from backend.types import ModelInfo
 
 log = logging.getLogger(__name__)
@@ -63,12 +64,14 @@ def load(spec: EngineSpec, report: Report) -> Loaded:
     `report` is told the bytes done and in all, first of the download, then of the load.
 
     Raises:
-        ModelNotFound, ModelGated, NoNetwork, StorageError, SettingsError, ModelFailed; whatever else torch or
-        transformers raise (see failures.loading)
+        ModelNotFound, ModelGated, NoNetwork, StorageError, SettingsError, OutOfMemory, ModelFailed; whatever else
+        torch or transformers raise (see failures.loading)
     """
     folder = fetch(spec.model, spec.revision, spec.offline, report)
     config = _read_config(folder, spec.model)
-    checkpoint = Checkpoint(weight_bytes(folder), quantization_of(config), config.model_type in READS_IMAGES)
+    checkpoint = Checkpoint(
+        weight_bytes(folder), quantization_of(config), config.model_type in READS_IMAGES, _item(config)
+    )
     if not checkpoint.bytes:
         raise ModelNotFound(f"{spec.model} has no safetensors weights; Glimpse opens no other format.")
     placement = place(spec, checkpoint, this_machine())
@@ -76,6 +79,7 @@ def load(spec: EngineSpec, report: Report) -> Loaded:
         "loading %s with %s on %s in %s: %s",
         spec.model, placement.way, placement.device, placement.precision, placement.why,
     )  # fmt: skip
+    check_room(spec.model, checkpoint, placement, _free(placement.device))
     processor = _read_processor(folder, spec.model, checkpoint.reads_images)
     with weights_reported(checkpoint.bytes, report):
         model = _read_model(folder, config, checkpoint, placement)
@@ -200,6 +204,19 @@ def _adapt(model: Any, spec: EngineSpec, report: Report) -> Any:
         return peft.PeftModel.from_pretrained(model, str(folder), is_trainable=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelFailed(f"{spec.adapter} is not an adapter for {spec.model}; the log says more.") from error
+
+
+def _item(config: Any) -> int:
+    """Bytes of a weight as it is stored; 2 where the config does not say."""
+    dtype = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None)
+    return dtype.itemsize if isinstance(dtype, torch.dtype) else 2
+
+
+def _free(device: str) -> int:
+    """Bytes that can be had where a model is loaded to; 0 where that is not known."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info(device)[0])
+    return memory_free() if device == "cpu" else 0
 
 
 def _context_length(config: Any, tokenizer: Any) -> int:

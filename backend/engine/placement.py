@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 
 from backend.engine.spec import EngineSpec
-from backend.errors import ModelFailed, SettingsError
+from backend.errors import ModelFailed, OutOfMemory, SettingsError
 
 Way = Literal["unsloth", "transformers"]
 Bits = Literal[4, 8]
@@ -28,11 +28,12 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is known of a checkpoint before it is loaded; `bytes` are those of its weight files."""
+    """What is known of a checkpoint before it is loaded; `bytes` are those of its weight files, `item` of a weight."""
 
     bytes: int
     quantization: str | None = None
     reads_images: bool = True
+    item: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,23 @@ def place(spec: EngineSpec, checkpoint: Checkpoint, machine: Machine) -> Placeme
         precision=_precision(checkpoint, bits, dtype),
         why=why,
     )
+
+
+def check_room(model: str, checkpoint: Checkpoint, placement: Placement, free: int) -> None:
+    """Make sure that the weights alone fit into `free` bytes; 0 where it is not known how many there are.
+
+    Raises:
+        OutOfMemory: they do not.
+    """
+    item = placement.bits / 8 if placement.bits else placement.dtype.itemsize
+    need = checkpoint.bytes if checkpoint.quantization else int(checkpoint.bytes * item / checkpoint.item)
+    if free and need > free:
+        smaller = "" if placement.bits or checkpoint.quantization else ", load it in 4 bits with --quantization 4bit"
+        where = "this machine" if placement.device == "cpu" else "the GPU"
+        raise OutOfMemory(
+            f"{model} takes {need / 2**30:.1f} GiB in {placement.precision} and {where} has {free / 2**30:.1f} GiB "
+            f"free; close other programs{smaller}, or choose a smaller model: glimpse models lists what fits."
+        )
 
 
 def _bits(spec: EngineSpec, checkpoint: Checkpoint, machine: Machine, on_gpu: bool) -> tuple[Bits | None, str]:

@@ -23,7 +23,7 @@ from backend.engine.families.sheets import SheetFamily
 from backend.engine.families.text import TextFamily
 from backend.engine.hub import fetch
 from backend.engine.loader import Loaded, load
-from backend.engine.placement import Checkpoint, Machine, Placement, place, quantization_of
+from backend.engine.placement import Checkpoint, Machine, Placement, check_room, place, quantization_of
 from backend.engine.spec import EngineSpec
 from backend.engine.transformers import Generator
 from backend.errors import (
@@ -128,6 +128,35 @@ def test_what_is_asked_for_is_done() -> None:
     assert placed(BIG, GPU, quantization="8bit", device="cuda:1") == ("transformers", "cuda:1", 8, "8-bit")
     assert placed(BIG, Machine(bitsandbytes=True), quantization="4bit") == ("transformers", "cpu", 4, "NF4")
     assert placed(BIG, UNSLOTH, adapter="owner/lora")[0] == "transformers"
+
+
+def test_what_will_not_fit_is_said_before_it_is_loaded(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = (checkpoints["llama"] / "model.safetensors").stat().st_size
+    monkeypatch.setattr(loader, "memory_free", lambda: weights - 1)
+    monkeypatch.setattr(loader, "_read_model", lambda *_: pytest.fail("it was loaded"))
+    with pytest.raises(OutOfMemory, match=r"^.* takes 0\.0 GiB in fp32 and this machine has 0\.0 GiB free; "):
+        load(EngineSpec(str(checkpoints["llama"])), quietly)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "bits", "dtype", "need"),
+    [
+        (Checkpoint(2**33), None, torch.float32, 2**34),
+        (Checkpoint(2**33), None, torch.bfloat16, 2**33),
+        (Checkpoint(2**33, item=4), 4, torch.bfloat16, 2**30),
+        (Checkpoint(2**33, quantization="bitsandbytes NF4"), None, torch.bfloat16, 2**33),
+    ],
+)
+def test_what_the_weights_take_depends_on_the_precision(
+    checkpoint: Checkpoint, bits: Any, dtype: torch.dtype, need: int
+) -> None:
+    placement = Placement("transformers", "cuda", dtype, bits, "some", "because")
+    check_room("owner/name", checkpoint, placement, need)
+    check_room("owner/name", checkpoint, placement, 0)
+    with pytest.raises(OutOfMemory, match=r"^owner/name takes .* GiB in some and the GPU has"):
+        check_room("owner/name", checkpoint, placement, need - 1)
 
 
 def test_a_checkpoint_that_is_quantized_is_loaded_as_it_is() -> None:

@@ -20,7 +20,7 @@ QUESTIONS = (
     "What is left of the middle?", "And what is right of it?", "Which part is the brightest?", "And the darkest?",
     "Does anything move?", "What would you call it?",
 )  # fmt: skip
-TOKENS = 16
+TOKENS = 8
 LATE, FIRST_FOLLOW_UP, LAST = 6, 2, 10
 
 

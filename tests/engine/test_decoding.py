@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
-from backend.engine import compiled
+from backend.engine import compiled, decoding
 from backend.engine.compiled import CompiledDecoder, Size, can_compile
 from backend.engine.decoding import Decoding, unmasked
 from backend.engine.loader import Loaded
@@ -46,7 +47,10 @@ def test_a_conversation_is_the_same_with_the_compiled_step(models: dict[str, Loa
     assert decoder.warm
 
 
-def test_only_what_can_be_compiled_is_and_on_a_cpu_only_if_asked(models: dict[str, Loaded]) -> None:
+def test_only_what_can_be_compiled_is_and_on_a_cpu_only_if_asked(
+    models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "CompiledDecoder", partial(CompiledDecoder, backend="eager"))
     model = models["mllama"].model
     assert Decoding(model, True, "auto")._compiled is None
     assert Decoding(model, True, "off")._compiled is None

@@ -135,7 +135,7 @@ class Settings:
     )
     device: str = _option("model", "auto, cpu, cuda, cuda:1, ...", "auto", metavar="D", read=device)
     compile: Compile = _option(  # noqa: RUF009 (a dataclasses.field)
-        "model", "decode by compiled code: auto, on or off", "auto", metavar="C", read=one_of("auto", "on", "off")
+        "model", "decode by compiled code: auto, on or off", "off", metavar="C", read=one_of("auto", "on", "off")
     )
     offline: bool = _option("model", "never use the network", False)
     video_frames: int = _option("answers", "frames that the model sees of a clip", 64, metavar="N", read=whole(1, 512))

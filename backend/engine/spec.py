@@ -24,7 +24,7 @@ class EngineSpec:
     device: str = "auto"
     adapter: str | None = None
     offline: bool = False
-    compile: Compile = "auto"
+    compile: Compile = "off"
     queue_size: int = 16
     cache_bytes: int | None = None
     script: str | None = None

@@ -44,7 +44,7 @@ def test_nothing_given_means_the_defaults():
         adapter=None,
         quantization="auto",
         device="auto",
-        compile="auto",
+        compile="off",
         offline=False,
         video_frames=64,
         queue_size=16,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from backend.errors import InputError
-from backend.types import Finished, Progress, Queued, StreamEvent, TextDelta
+from backend.types import Finished, Progress, Queued, Restarted, StreamEvent, TextDelta
 
 _MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts)", re.IGNORECASE)
 _CLEAR = "\r\x1b[K"
@@ -62,6 +62,9 @@ class Terminal:
             case TextDelta(text):
                 self._note("")
                 self._write(text.translate(_CONTROLS) if self._out.isatty() else text)
+            case Restarted():
+                self.end()
+                self._err.write("(not right yet; written again)\n")
             case Queued(position):
                 self._note(f"queued as number {position}")
             case Progress():

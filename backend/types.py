@@ -67,10 +67,19 @@ class SamplingParams:
 
 
 @dataclass(frozen=True, slots=True)
+class Grammar:
+    """What every token of an answer must fit: a JSON Schema as JSON text, or a grammar in llguidance's Lark."""
+
+    kind: Literal["json", "lark"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """What the engine is asked: the whole conversation, system prompt first where there is one, user turn last.
 
     `owner` is whose request it is, for the queue; "" where people do not log in, and each conversation stands alone.
+    With a `grammar`, an answer that ended by itself is one of its sentences, and one that was cut begins one.
     """
 
     conversation_id: str
@@ -78,6 +87,7 @@ class GenerationRequest:
     sampling: SamplingParams = field(default_factory=SamplingParams)
     task: str = "chat"
     owner: str = ""
+    grammar: Grammar | None = None
 
     @property
     def images(self) -> int:
@@ -156,14 +166,31 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Restarted:
+    """The answer begins anew, because of what is wrong with it so far; the text of all deltas before this is void."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Characters [start, end) of an answer that the model wrote with this probability, from 0 to 1."""
+
+    start: int
+    end: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of every stream that did not raise."""
+    """The last event of every stream that did not raise; `unsure` is filled in for requests with a grammar."""
 
     finish_reason: FinishReason
     usage: Usage
+    unsure: tuple[Unsure, ...] = ()
 
 
-StreamEvent = Queued | Progress | TextDelta | Finished
+StreamEvent = Queued | Progress | TextDelta | Restarted | Finished
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,9 +174,9 @@ class Talk:
         yield View(run.conversation, [*kept, asked, render.answering(run.task, pending)], Posted(), True)
         async with aclosing(paced(events)) as batches:
             async for batch in batches:
-                if (new := [event.text for event in batch if isinstance(event, TextDelta)]) and not pieces:
+                if not pieces and any(isinstance(event, TextDelta) for event in batch):
                     asked = self._kept(run) or asked
-                pieces += new
+                pieces = render.grown(pieces, batch)
                 pending = render.later(pending, batch, "".join(pieces), time.monotonic() - since)
                 bubbles = [*kept, asked, render.answering(run.task, pending)]
                 yield View(run.conversation, bubbles, None, True, pending.text)

@@ -23,7 +23,9 @@ from backend.types import (
     MediaPart,
     Progress,
     Queued,
+    Restarted,
     StreamEvent,
+    TextDelta,
     Usage,
     VideoPart,
 )
@@ -126,6 +128,14 @@ def later(pending: Pending, batch: Sequence[StreamEvent], text: str, waited: flo
     """What is pending after more events: the latest note, the text so far, the seconds since the start."""
     notes = [event for event in batch if isinstance(event, Queued | Progress)]
     return Pending(notes[-1] if notes else pending.note, text, waited)
+
+
+def grown(pieces: list[str], batch: Sequence[StreamEvent]) -> list[str]:
+    """The pieces of an answer after more events; those before a restart are gone."""
+    for number, event in enumerate(batch):
+        if isinstance(event, Restarted):
+            return grown([], batch[number + 1 :])
+    return [*pieces, *(event.text for event in batch if isinstance(event, TextDelta))]
 
 
 def answer(task: str, text: str, of: Seen = NOTHING) -> str:

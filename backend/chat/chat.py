@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, su
 from dataclasses import replace
 from pathlib import Path
 
+from backend.chat.asking import answers
 from backend.chat.draft import Draft, Wish, new_draft, revised_draft
 from backend.chat.intake import Intake, Interval
 from backend.chat.reply import Reply
@@ -200,9 +201,9 @@ class Chat:
     async def _answer(self, draft: Draft, reply: Reply, emit: Emit) -> None:
         try:
             with _readable():
-                request = draft.request(self._intake.keeps)
-                reply.images = request.images
-                async with aclosing(self._engine.stream(request)) as events:
+                requests = draft.requests(self._intake.keeps)
+                reply.images = sum(request.images for request in requests)
+                async with aclosing(answers(self._engine, requests, draft.task.complaint)) as events:
                     async for event in events:
                         reply.take(event, self._model())
                         emit(event)

@@ -9,7 +9,7 @@ from backend.errors import InputError
 from backend.history import Turn
 from backend.tasks.registry import find_task
 from backend.tasks.task import Task
-from backend.types import GenerationRequest, MediaPart, Message, SamplingParams
+from backend.types import GenerationRequest, ImagePart, MediaPart, Message, SamplingParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,21 @@ class Draft:
         """The images and clips that the model is shown with it, an interval that the words name among them."""
         return shown_last(self.before, self.user)
 
-    def request(self, keeps: Callable[[MediaPart], bool]) -> GenerationRequest:
-        """What the engine is asked, by what the store still `keeps`."""
-        messages = transcript(self.before, self.user, self.task, self.wish.system, keeps)
+    def requests(self, keeps: Callable[[MediaPart], bool]) -> tuple[GenerationRequest, ...]:
+        """What the engine is asked, by what the store still `keeps`: once, or of every image alone."""
+        images = [part for part in self.user.media if isinstance(part, ImagePart)]
+        if self.task.each and len(images) > 1:
+            return tuple(self._request((), user_message(self.user.text, [image]), keeps) for image in images)
+        return (self._request(self.before, self.user, keeps),)
+
+    def _request(self, before: Sequence[Turn], user: Message, keeps: Callable[[MediaPart], bool]) -> GenerationRequest:
         return GenerationRequest(
-            self.wish.conversation_id, messages, self.sampling, self.task.name, owner=self.wish.owner
+            self.wish.conversation_id,
+            transcript(before, user, self.task, self.wish.system, keeps),
+            self.sampling,
+            self.task.name,
+            owner=self.wish.owner,
+            grammar=self.task.grammar(user.text),
         )
 
 

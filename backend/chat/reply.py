@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from backend.history import History
-from backend.types import Finished, FinishReason, Progress, StreamEvent, TextDelta, Usage
+from backend.types import Finished, FinishReason, Progress, Restarted, StreamEvent, TextDelta, Unsure, Usage
 
 
 class Reply:
@@ -48,8 +48,10 @@ class Reply:
                 self._times = [self._clock()]
             case TextDelta(text, tokens):
                 self._grow(text, tokens)
-            case Finished(reason, usage):
-                self._end(self.begin(), reason, usage, model)
+            case Restarted():
+                self._pieces.clear()
+            case Finished(reason, usage, unsure):
+                self._end(self.begin(), reason, usage, model, unsure=unsure)
 
     def _grow(self, piece: str, tokens: int) -> None:
         turn_id, now = self.begin(), self._clock()
@@ -85,7 +87,8 @@ class Reply:
         usage: Usage | None = None,
         model: str | None = None,
         error: str | None = None,
+        unsure: tuple[Unsure, ...] = (),
     ) -> None:
         if not self.ended:
-            self._history.write_reply(turn_id, "".join(self._pieces), reason, usage, model, error)
+            self._history.write_reply(turn_id, "".join(self._pieces), reason, usage, model, error, unsure)
             self.ended = True

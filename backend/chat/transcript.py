@@ -68,8 +68,9 @@ def check_words(text: str, files: int, seen: Sequence[MediaPart], task: Task) ->
 
     Raises:
         EmptyMessage: it says nothing.
-        InputError: the preset reads a picture or a video, and there is none.
+        InputError: the preset reads a picture or a video, and there is none, or a schema, and this is none.
     """
+    task.grammar(text)
     if not files:
         check_media(text, seen, task)
     if not text.strip() and not files and not (task.prompt and seen):

@@ -23,6 +23,7 @@ from backend.types import (
     ModelInfo,
     Progress,
     Queued,
+    Restarted,
     SamplingParams,
     StreamEvent,
     TextDelta,
@@ -232,7 +233,7 @@ class ScriptedEngine:
             case str():
                 await asyncio.sleep(self.delay)
                 event = TextDelta(step)
-            case TextDelta() | Queued() | Progress() | Finished():
+            case TextDelta() | Queued() | Progress() | Restarted() | Finished():
                 event = step
             case _:
                 await self._wait(step)

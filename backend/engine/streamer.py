@@ -13,7 +13,7 @@ from transformers.generation.streamers import BaseStreamer
 
 
 class TokenStreamer(BaseStreamer):  # type: ignore[misc]
-    """What `generate` puts its tokens into.
+    """What `generate` puts its tokens into; `ends` counts, for each of `tokens`, the characters shown by then.
 
     Args:
         tokenizer: the Rust tokenizer (`tokenizers.Tokenizer`).
@@ -40,6 +40,7 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
         self._prompt_seen = False
         self._told = 0  # tokens whose text was emitted
         self.tokens: list[int] = []
+        self.ends: list[int] = []
         self.first_token_at: float | None = None
 
     def put(self, value: Any) -> None:
@@ -53,7 +54,9 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
             self._first()
         for token in value.flatten().tolist():
             self.tokens.append(token)
-            if token not in self._stop and (text := self._decode.step(self._tokenizer, token)):
+            text = None if token in self._stop else self._decode.step(self._tokenizer, token)
+            self.ends.append((self.ends[-1] if self.ends else 0) + len(text or ""))
+            if text:
                 self._emit(text, len(self.tokens) - self._told)
                 self._told = len(self.tokens)
 

@@ -5,12 +5,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from transformers import LogitsProcessorList
 
 from backend.engine import failures
 from backend.engine.decoding import Decoding
+from backend.engine.grammar import GrammarProcessor, Grammars, unsure
 from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
 from backend.engine.lru import ByteLRU
@@ -54,6 +56,7 @@ class Generator:
         self._spoken = False  # whether the answer has its first token
         self._step: int | None = None  # at which step media were shown when memory ran out
         device = loaded.model.device
+        self._grammars = Grammars(loaded.tokenizer, stop_tokens(loaded))
         self._memory = ByteLRU(cache_limit(device) if cache_bytes is None else cache_bytes)
         self._prefixes = PrefixCache(loaded.model.config, loaded.prefix, self._memory)
         self._footprint = footprint(loaded.model.config, loaded.model.dtype)
@@ -102,8 +105,9 @@ class Generator:
         prompt = self._prompt(request, pictures, reserve, tell)
         room = min(limit, context - prompt.tokens)
         tell(Progress("reading the conversation"))
+        held = self._held(request)
         start = self._prefixes.take(request.conversation_id, prompt)
-        streamer = self._generate(request, prompt, start, pictures, room, outlet)
+        streamer = self._generate(request, prompt, start, pictures, room, outlet, held)
         usage = Usage(
             prompt_tokens=prompt.tokens,
             completion_tokens=len(streamer.tokens),
@@ -116,7 +120,15 @@ class Generator:
             shown=self._loaded.family.steps[prompt.step - 1] if prompt.step else "",
         )
         reason: FinishReason = "stop" if streamer.stopped or len(streamer.tokens) < room else "length"
-        return Finished(reason, usage)
+        if held is None:
+            return Finished(reason, usage)
+        held.finish(streamer.tokens)
+        return Finished(reason, usage, unsure(held.probabilities, streamer.ends))
+
+    def _held(self, request: GenerationRequest) -> GrammarProcessor | None:
+        temperature = request.sampling.temperature
+        greedy = not (self.info.sampling.temperature if temperature is None else temperature)
+        return self._grammars.processor(request.grammar, greedy) if request.grammar else None
 
     def _prompt(self, request: GenerationRequest, pictures: Pictures, reserve: int, tell: Tell) -> Prompt:
         """The prompt, small enough for memory; what is kept of other conversations makes room for it."""
@@ -129,13 +141,22 @@ class Generator:
         return prompt
 
     def _generate(
-        self, request: GenerationRequest, prompt: Prompt, start: Start, pictures: Pictures, room: int, outlet: Outlet
+        self,
+        request: GenerationRequest,
+        prompt: Prompt,
+        start: Start,
+        pictures: Pictures,
+        room: int,
+        outlet: Outlet,
+        held: GrammarProcessor | None,
     ) -> TokenStreamer:
         model, tokenizer, stop = self._loaded.model, self._loaded.tokenizer, stop_tokens(self._loaded)
         pad = stop[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         rules = self._loaded.prefix
         config = generation_config(model.generation_config, request.sampling, room, stop, pad)
-        cache = {} if start.cache is None else {"past_key_values": start.cache}
+        extras: dict[str, Any] = {} if start.cache is None else {"past_key_values": start.cache}
+        if held is not None:
+            extras["logits_processor"] = LogitsProcessorList([held])
         _seed(request.sampling.seed)
         with _layers_checked(model, outlet.check) as unhook:
 
@@ -155,7 +176,7 @@ class Generator:
                 given = rules.given(model, features) if rules else nullcontext({})
                 with given as seen, self._decoding.drawing(start.cache):
                     inputs = placed(model, {**prompt.inputs, **seen})
-                    model.generate(**inputs, **cache, generation_config=config, streamer=streamer)
+                    model.generate(**inputs, **extras, generation_config=config, streamer=streamer)
             except Cancelled:
                 self._keep(request, prompt, start, streamer)
                 raise

@@ -42,6 +42,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             UNIQUE (conversation_id, number)
         )""",
     ),
+    ("ALTER TABLE turns ADD COLUMN unsure TEXT NOT NULL DEFAULT '[]'",),
 )
 
 

@@ -20,10 +20,12 @@ from backend.history.values import (
     sampling_from_json,
     sampling_to_json,
     storable,
+    unsure_from_json,
+    unsure_to_json,
     usage_from_json,
     usage_to_json,
 )
-from backend.types import FinishReason, Message, SamplingParams, Usage
+from backend.types import FinishReason, Message, SamplingParams, Unsure, Usage
 
 _SUMMARIES = """
     SELECT id, title, updated, (SELECT COUNT(*) FROM turns WHERE conversation_id = conversations.id) AS turns
@@ -125,19 +127,22 @@ class History:
         usage: Usage | None = None,
         model: str | None = None,
         error: str | None = None,
+        unsure: tuple[Unsure, ...] = (),
     ) -> None:
         """Keep the answer so far; with a finish reason or an error, as its end. Does nothing to a dropped turn."""
         if finish_reason is not None or error is not None:
             self._running.discard(turn_id)
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE turns SET reply = ?, finish_reason = ?, usage = ?, model = ?, error = ? WHERE id = ?",
+                "UPDATE turns SET reply = ?, finish_reason = ?, usage = ?, model = ?, error = ?, unsure = ?"
+                " WHERE id = ?",
                 (
                     storable(reply),
                     finish_reason,
                     usage_to_json(usage),
                     model,
                     None if error is None else storable(error),
+                    unsure_to_json(unsure),
                     turn_id,
                 ),
             )
@@ -196,6 +201,7 @@ class History:
             error=INTERRUPTED if unfinished and row["id"] not in self._running else row["error"],
             sampling=sampling_from_json(row["sampling"]),
             created=row["created"],
+            unsure=unsure_from_json(row["unsure"]),
         )
 
     def _drop(self, connection: sqlite3.Connection, conversation_id: str, number: int) -> int:

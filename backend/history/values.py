@@ -1,7 +1,7 @@
 """What the history hands out, and how messages, usage and sampling become JSON inside the database and back."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 
 from backend.types import (
     FinishReason,
@@ -11,6 +11,7 @@ from backend.types import (
     Part,
     SamplingParams,
     TextPart,
+    Unsure,
     Usage,
     VideoPart,
 )
@@ -42,6 +43,7 @@ class Turn:
     Numbers count from 1 within a conversation; ids are never used twice. While an answer is being written,
     `finish_reason` and `error` are both None; one that was never finished has `INTERRUPTED` as its error.
     `sampling` is what the tokens were drawn with, the seed included; `created` in seconds since the epoch.
+    `unsure` is where the model doubted what it wrote, for answers that were held to a grammar.
     """
 
     id: int
@@ -55,6 +57,7 @@ class Turn:
     error: str | None = None
     sampling: SamplingParams = field(default_factory=SamplingParams)
     created: float = 0.0
+    unsure: tuple[Unsure, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -109,3 +112,13 @@ def sampling_to_json(sampling: SamplingParams) -> str:
 def sampling_from_json(text: str) -> SamplingParams:
     """The sampling that `sampling_to_json` wrote."""
     return SamplingParams(**json.loads(text))
+
+
+def unsure_to_json(unsure: tuple[Unsure, ...]) -> str:
+    """Stretches as a JSON list of [start, end, probability]."""
+    return json.dumps([astuple(one) for one in unsure])
+
+
+def unsure_from_json(text: str) -> tuple[Unsure, ...]:
+    """The stretches that `unsure_to_json` wrote."""
+    return tuple(Unsure(*one) for one in json.loads(text))

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from backend.types import SamplingParams
+from backend.tasks.result import Answer, Result
+from backend.types import Grammar, SamplingParams
 
 Needs = Literal["nothing", "image", "video"]
 
@@ -17,6 +18,20 @@ VERBATIM = SamplingParams(temperature=0.0, repetition_penalty=1.0)
 def as_written(text: str) -> str:
     """Show an answer as the model wrote it."""
     return text
+
+
+def free(text: str) -> None:
+    """Hold an answer to no grammar, whatever the person wrote."""
+
+
+def no_results(answer: Answer) -> tuple[Result, ...]:
+    """An answer that is to be read, and nothing else."""
+    return ()
+
+
+def content(answer: str) -> str:
+    """Be content with any answer: nothing to tell the model."""
+    return ""
 
 
 def fenced(text: str, language: str) -> str:
@@ -34,6 +49,10 @@ class Task:
     the conversation must hold for it. `sampling` overrides the person's settings where a value is set. `show` turns a
     whole or growing answer into Markdown; it is pure and accepts any text, since it is called while the answer is
     still being written.
+
+    `grammar` is what the answer is held to, by what the person wrote. `each` has every image of a message read alone,
+    the answers parted by an empty line. `complaint` is what is wrong with a whole answer, in words for the model; it
+    is told once. `results` is what can be taken away. `ask` makes the model's text where `prompt` is not all of it.
     """
 
     name: str
@@ -43,9 +62,16 @@ class Task:
     order: int = 100
     sampling: SamplingParams = field(default_factory=SamplingParams)
     show: Callable[[str], str] = as_written
+    ask: Callable[[str], str] | None = None
+    grammar: Callable[[str], Grammar | None] = free
+    results: Callable[[Answer], tuple[Result, ...]] = no_results
+    complaint: Callable[[str], str] = content
+    each: bool = False
 
     def compose(self, text: str) -> str:
         """The text that the model reads for a turn in which the person wrote `text`, perhaps nothing."""
+        if self.ask is not None:
+            return self.ask(text.strip())
         return "\n".join(piece for piece in (self.prompt, text.strip()) if piece)
 
     def sample(self, wanted: SamplingParams) -> SamplingParams:

@@ -19,6 +19,7 @@ from backend.errors import (
     UnknownConversation,
     UnsupportedMedia,
 )
+from backend.tasks import receipt
 from backend.types import (
     Finished,
     GenerationRequest,
@@ -139,7 +140,8 @@ async def test_a_preset_draws_in_its_own_way(house: House) -> None:
     wanted = SamplingParams(max_new_tokens=9, temperature=0.5, repetition_penalty=1.3, seed=7)
     await house.says("", "{}", house.file("r.png"), task="receipt", sampling=wanted)
     drawn = SamplingParams(max_new_tokens=9, temperature=0.0, repetition_penalty=1.0, seed=7)
-    assert house.engine.requests[-1] == GenerationRequest(house.id, house.asked(), drawn, "receipt")
+    asked = GenerationRequest(house.id, house.asked(), drawn, "receipt", receipt.grammar())
+    assert house.engine.requests[-1] == asked
 
 
 async def test_a_seed_is_drawn_and_kept_where_none_is_set(house: House) -> None:

@@ -1,0 +1,151 @@
+"""Holds an answer to a grammar, token by token, with llguidance. Knows tokens and scores, not what is asked.
+
+llguidance compiles a schema in milliseconds and can go back token by token, which guessing ahead needs. Its helper
+for torch compiles itself for seconds at its first use, so the mask is unpacked with numpy.
+"""
+
+import copy
+import logging
+import math
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import torch
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
+from transformers import LogitsProcessor
+
+from backend.errors import InputError, ModelFailed
+from backend.types import Grammar, Unsure
+
+log = logging.getLogger(__name__)
+
+COMPILED = 32  # grammars kept; a schema of a person's own seldom comes twice
+SURE = 0.9  # what a token is written with at least this probability is not reported
+
+
+class Grammars:
+    """The grammars of one tokenizer, each compiled once.
+
+    The tokenizer's vocabulary is read in the background: for 128,000 tokens it takes seconds.
+    """
+
+    def __init__(self, tokenizer: Any, stop: list[int]) -> None:
+        self._compiled: OrderedDict[Grammar, LLMatcher] = OrderedDict()
+        self._vocabulary: LLTokenizer | None = None
+        core = copy.copy(tokenizer.backend_tokenizer)
+        core.no_padding()
+        core.no_truncation()
+        self._reading = threading.Thread(target=self._read, args=(core, stop), name="vocabulary", daemon=True)
+        self._reading.start()
+
+    def processor(self, grammar: Grammar, greedy: bool) -> "GrammarProcessor":
+        """What holds one answer to the grammar; `greedy` where the likeliest allowed token is always taken.
+
+        Raises:
+            InputError: the grammar cannot be compiled; it may be a person's own schema.
+            ModelFailed: this model's tokenizer cannot be read.
+        """
+        self._reading.join()
+        if self._vocabulary is None:
+            raise ModelFailed("This model's answers cannot be held to a form; choose another model, or preset Chat.")
+        if grammar not in self._compiled:
+            self._compiled[grammar] = self._compile(self._vocabulary, grammar)
+        self._compiled.move_to_end(grammar)
+        while len(self._compiled) > COMPILED:
+            self._compiled.popitem(last=False)
+        return GrammarProcessor(self._compiled[grammar].deep_copy(), self._vocabulary.vocab_size, greedy)
+
+    def _read(self, core: Any, stop: list[int]) -> None:
+        try:
+            self._vocabulary = LLTokenizer(core.to_str(), eos_token=stop)
+        except Exception:
+            log.exception("the tokenizer cannot be read for grammars")
+
+    @staticmethod
+    def _compile(vocabulary: LLTokenizer, grammar: Grammar) -> LLMatcher:
+        write = LLMatcher.grammar_from_json_schema if grammar.kind == "json" else LLMatcher.grammar_from_lark
+        try:
+            matcher = LLMatcher(vocabulary, write(grammar.text), log_level=0)
+        except ValueError as error:
+            raise InputError(f"No answer can be held to this schema: {error}.") from error
+        if matcher.is_error():
+            raise InputError(f"No answer can be held to this schema: {matcher.get_error().splitlines()[0]}.")
+        return matcher
+
+
+class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
+    """Leaves `generate` the tokens that the grammar allows next, for one answer, batch of one.
+
+    It follows whatever prefix it is given, back too: guesses that were not taken are rolled back. `probabilities` has
+    one number for each token so far: what the model itself gave it, before the grammar had its say.
+    """
+
+    def __init__(self, matcher: LLMatcher, vocabulary: int, greedy: bool) -> None:
+        self._matcher = matcher
+        self._greedy = greedy
+        self._mask = allocate_token_bitmask(1, vocabulary)
+        self._prompt: int | None = None
+        self._seen: list[int] = []
+        self._last: torch.Tensor | None = None
+        self.probabilities: list[float] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """The scores [1, vocabulary] with every token that may not come next at minus infinity."""
+        self._prompt = input_ids.shape[1] if self._prompt is None else self._prompt
+        self._follow(input_ids[0, self._prompt :].tolist())
+        self._last = scores
+        # The mask costs ten times what a look at one token does, and mostly the likeliest token is allowed.
+        if self._greedy and self._matcher.validate_tokens([int(scores[0].argmax())]) == 1:
+            return scores
+        return scores.masked_fill(~self._allowed(scores), -math.inf)
+
+    def finish(self, tokens: list[int]) -> None:
+        """Take the answer's tokens as they ended up."""
+        self._note(tokens)
+
+    def _follow(self, tokens: list[int]) -> None:
+        common = len(self._seen)
+        while tokens[:common] != self._seen[:common]:  # but for guesses, the first look finds them equal
+            common -= 1
+        if common < len(self._seen):
+            self._matcher.rollback(len(self._seen) - common)
+            del self._seen[common:]
+            del self.probabilities[common:]
+        self._note(tokens)
+        for token in tokens[common:]:
+            if not self._matcher.consume_token(token):
+                raise RuntimeError(f"the grammar does not take token {token}: {self._matcher.get_error()}")
+        self._seen = tokens
+
+    def _note(self, tokens: list[int]) -> None:
+        """Keep the probability of the token that was drawn from the last scores."""
+        if self._last is None or len(tokens) <= len(self.probabilities):
+            return
+        known = len(self.probabilities)
+        row = self._last[0].float()
+        self.probabilities.append(float(row.softmax(0)[tokens[known]]))
+        self.probabilities += [1.0] * (len(tokens) - known - 1)  # guesses that were taken; their scores went elsewhere
+
+    def _allowed(self, scores: torch.Tensor) -> torch.Tensor:
+        fill_next_token_bitmask(self._matcher, self._mask)
+        # The scores may have room for more tokens than the tokenizer has, or for fewer.
+        allowed = np.zeros(scores.shape[-1], dtype=np.bool_)
+        bits = np.unpackbits(self._mask.view(np.uint8), bitorder="little")[: len(allowed)]
+        allowed[: len(bits)] = bits
+        return torch.from_numpy(allowed).to(scores.device)[None]
+
+
+def unsure(probabilities: list[float], ends: list[int]) -> tuple[Unsure, ...]:
+    """The stretches of an answer that the model was not sure of; `ends` counts its characters after each token."""
+    found: list[Unsure] = []
+    start, least = 0, 1.0
+    for probability, end in zip(probabilities, ends, strict=False):
+        least = min(least, probability)  # half a character shows up with the token that ends it
+        if end > start:
+            if least < SURE:
+                found.append(Unsure(start, end, round(least, 3)))
+            start, least = end, 1.0
+    return tuple(found)

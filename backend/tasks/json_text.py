@@ -1,0 +1,109 @@
+"""JSON inside an answer: where its objects and its fields stand, and how it looks indented, numbers as printed."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backend.tasks.result import Doubt
+from backend.types import Unsure
+
+DOUBTFUL = 0.6  # a field with a token less probable than this is marked
+
+_BLANK = re.compile(r"\s*")
+_DECODER = json.JSONDecoder()
+
+
+class Printed(str):
+    """A number as the answer has it: 2.40 stays 2.40."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A field that holds no others: its path, as in `items[0].amount`, and its characters [start, end)."""
+
+    path: str
+    start: int
+    end: int
+
+
+def load(text: str, number: Any = Printed) -> Any:
+    """The JSON value of a text, its numbers made by `number` from their text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return json.loads(text, parse_float=number, parse_int=number, parse_constant=number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def objects(text: str) -> Iterator[tuple[int, int]]:
+    """Where the objects of a text stand that are inside no other; the last may be cut, and then ends with the text."""
+    at = text.find("{")
+    while at >= 0:
+        try:
+            end = _DECODER.raw_decode(text, at)[1]
+        except (ValueError, RecursionError):
+            yield at, len(text)
+            return
+        yield at, end
+        at = text.find("{", end)
+
+
+def leaves(text: str, start: int = 0) -> list[Leaf]:
+    """The fields of the value that starts at `start`, in order. It is valid JSON."""
+    found: list[Leaf] = []
+    _walk(text, _skip(text, start), "", found)
+    return found
+
+
+def hesitations(text: str, start: int, unsure: Sequence[Unsure]) -> tuple[Doubt, ...]:
+    """The fields of the value at `start` that the model wrote with doubt, by its own probabilities."""
+    found = []
+    for leaf in leaves(text, start):
+        least = min((one.probability for one in unsure if one.start < leaf.end and leaf.start < one.end), default=1.0)
+        if least < DOUBTFUL:
+            found.append(Doubt(leaf.path, f"the model was unsure here ({least:.0%})"))
+    return tuple(found)
+
+
+def indented(value: Any, margin: str = "\n") -> str:
+    """The value as JSON, one entry a line."""
+    inner = margin + "  "
+    if isinstance(value, Printed):
+        return str(value)
+    if isinstance(value, dict) and value:
+        entries = [f"{indented(name)}: {indented(entry, inner)}" for name, entry in value.items()]
+        return "{" + inner + f",{inner}".join(entries) + margin + "}"
+    if isinstance(value, list) and value:
+        return "[" + inner + f",{inner}".join(indented(entry, inner) for entry in value) + margin + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _skip(text: str, at: int) -> int:
+    found = _BLANK.match(text, at)
+    return found.end() if found else at
+
+
+def _walk(text: str, at: int, path: str, found: list[Leaf]) -> int:
+    """Add the fields of the value at `at`; returns where it ends."""
+    if text[at] not in "{[":
+        end = _DECODER.raw_decode(text, at)[1]
+        found.append(Leaf(path, at, end))
+        return end
+    named, number = text[at] == "{", 0
+    at = _skip(text, at + 1)
+    while text[at] not in "}]":
+        if named:
+            name, at = _DECODER.raw_decode(text, at)
+            inner, at = f"{path}.{name}" if path else name, _skip(text, _skip(text, at) + 1)
+        else:
+            inner, number = f"{path}[{number}]", number + 1
+        at = _skip(text, _walk(text, at, inner, found))
+        at = _skip(text, at + 1) if text[at] == "," else at
+    return at + 1

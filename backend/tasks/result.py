@@ -1,0 +1,37 @@
+"""Results: what an answer is once it is read, with what in it may be wrong. Knows no page."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from backend.types import Unsure
+
+Kind = Literal["json", "latex", "csv", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A field that may be wrong, and why, for a person; the path as in `items[0].amount`, "" for all of it."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result in an answer. `whole` is false for what is cut, or does not parse or fit its form: shown as such."""
+
+    kind: Kind
+    source: str
+    whole: bool = True
+    doubts: tuple[Doubt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a task reads results from: the answer, what the person wrote, where the model was unsure."""
+
+    text: str
+    asked: str = ""
+    unsure: tuple[Unsure, ...] = ()
+    today: date = field(default_factory=date.today)

@@ -1,0 +1,158 @@
+"""Answers held to a grammar: what may come next, what has come, and how sure the model was of it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.engine import grammar
+from backend.engine.grammar import GrammarProcessor, Grammars, unsure
+from backend.engine.loader import Loaded
+from backend.engine.transformers import Generator, stop_tokens
+from backend.errors import InputError
+from backend.types import Grammar, SamplingParams, Unsure
+from tests.engine.fakes import Outlet, Store, end, image, request, text, user
+
+PET = Grammar(
+    "json",
+    json.dumps(
+        {
+            "type": "object",
+            "properties": {"name": {"type": "string", "maxLength": 6}, "legs": {"enum": [0, 2, 4]}},
+            "required": ["name", "legs"],
+            "additionalProperties": False,
+            "x-guidance": {"whitespace_flexible": False},
+        }
+    ),
+)
+SAMPLED = SamplingParams(max_new_tokens=60, temperature=1.0, seed=3)
+GREEDY = SamplingParams(max_new_tokens=60, temperature=0.0)
+
+
+@pytest.fixture(scope="module")
+def grammars(models: dict[str, Loaded]) -> Grammars:
+    loaded = models["mllama"]
+    return Grammars(loaded.tokenizer, [*stop_tokens(loaded), loaded.tokenizer.pad_token_id])
+
+
+def spell(loaded: Loaded, words: str) -> list[int]:
+    return list(loaded.tokenizer.encode(words, add_special_tokens=False))
+
+
+def allowed(processor: GrammarProcessor, ids: list[int], size: int) -> set[int]:
+    scores = processor(torch.tensor([ids]), torch.zeros(1, size))
+    return set(torch.isfinite(scores[0]).nonzero().flatten().tolist())
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, SAMPLED])
+@pytest.mark.parametrize("name", ["mllama", "llava", "llama"])
+def test_a_model_that_babbles_still_answers_in_the_form(
+    models: dict[str, Loaded], name: str, sampling: SamplingParams
+) -> None:
+    outlet = Outlet()
+    seen = () if name == "llama" else (image("red"),)
+    asked = replace(request(user(*seen, "Which pet?"), sampling=sampling), grammar=PET)
+    ending = Generator(models[name], Store()).answer(asked, outlet)
+    pet = json.loads(text(outlet.events))
+    assert ending.finish_reason == "stop"
+    assert (list(pet), pet["legs"] in (0, 2, 4), len(pet["name"]) <= 6) == (["name", "legs"], True, True)
+
+
+def test_an_answer_that_is_cut_says_so_and_begins_the_form(models: dict[str, Loaded]) -> None:
+    outlet = Outlet()
+    asked = replace(request(user("Which pet?"), sampling=replace(GREEDY, max_new_tokens=9)), grammar=PET)
+    ending = Generator(models["llama"], Store()).answer(asked, outlet)
+    assert (ending.finish_reason, text(outlet.events)[:9]) == ("length", '{"name":"')
+
+
+def test_the_short_cut_for_greedy_answers_changes_none(models: dict[str, Loaded], monkeypatch) -> None:
+    answers = []
+    for greedy in (True, False):
+        outlet = Outlet()
+        generator = Generator(models["mllama"], Store())
+        held = generator._grammars.processor(PET, greedy)
+        monkeypatch.setattr(generator, "_held", lambda request, held=held: held)
+        generator.answer(request(user(image("blue"), "Which pet?"), sampling=GREEDY), outlet)
+        answers.append((text(outlet.events), held.probabilities))
+    assert answers[0] == answers[1]
+
+
+def test_a_prefix_that_was_only_guessed_is_taken_back(models: dict[str, Loaded], grammars: Grammars) -> None:
+    loaded, size = models["mllama"], len(models["mllama"].tokenizer)
+    held, prompt = grammars.processor(PET, greedy=False), [1, 2, 3]
+    begun, guessed = spell(loaded, '{"name":"'), spell(loaded, 'Rex","legs":')
+    assert allowed(held, prompt, size) == {begun[0]}
+    assert set(spell(loaded, "024")) == allowed(held, prompt + begun + guessed, size)
+    again = spell(loaded, 'Mo","legs":')
+    assert set(spell(loaded, "024")) == allowed(held, prompt + begun + again, size)
+
+
+def test_every_token_that_ends_a_turn_may_end_the_answer(models: dict[str, Loaded], grammars: Grammars) -> None:
+    loaded = models["mllama"]
+    ends = {*stop_tokens(loaded), loaded.tokenizer.pad_token_id}
+    held, size = grammars.processor(PET, greedy=False), len(loaded.tokenizer)
+    allowed(held, [1], size)
+    assert allowed(held, [1, *spell(loaded, '{"name":"Rex","legs":4}')], size) == ends
+    assert not ends & allowed(held, [1, *spell(loaded, '{"name":"Rex"')], size)
+
+
+@pytest.mark.parametrize("more", [-9, 0, 40])
+def test_scores_for_more_or_fewer_tokens_than_the_tokenizer_has_are_taken(
+    models: dict[str, Loaded], grammars: Grammars, more: int
+) -> None:
+    size = len(models["mllama"].tokenizer) + more
+    assert allowed(grammars.processor(PET, greedy=False), [1], size) == set(spell(models["mllama"], "{"))
+
+
+def test_a_grammar_is_compiled_once(grammars: Grammars, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = Grammar("lark", 'start: "yes" | "no"')
+    grammars.processor(once, greedy=True)
+    monkeypatch.setattr(Grammars, "_compile", lambda *_: pytest.fail("compiled again"))
+    grammars.processor(once, greedy=True)
+
+
+def test_the_grammars_that_are_kept_are_few(grammars: Grammars, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar, "COMPILED", 2)
+    for word in "abc":
+        grammars.processor(Grammar("lark", f'start: "{word}"'), greedy=True)
+    assert [kept.text for kept in grammars._compiled] == ['start: "b"', 'start: "c"']
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (Grammar("json", '{"type": "objct"}'), "Invalid type: objct"),
+        (Grammar("json", "{"), "line 1"),
+        (Grammar("lark", "start: nowhere"), "nowhere"),
+    ],
+)
+def test_what_is_no_grammar_is_a_sentence(grammars: Grammars, broken: Grammar, why: str) -> None:
+    with pytest.raises(InputError, match=why) as error:
+        grammars.processor(broken, greedy=True)
+    assert str(error.value).startswith("No answer can be held to this schema: ")
+
+
+def test_the_answer_knows_where_the_model_was_unsure(models: dict[str, Loaded]) -> None:
+    outlet = Outlet()
+    asked = replace(request(user("Which pet?"), sampling=GREEDY), grammar=PET)
+    outlet.emit(Generator(models["llama"], Store()).answer(asked, outlet))
+    found, answer = end(outlet.events).unsure, text(outlet.events)
+    assert found  # random weights are sure of nothing
+    assert all(0 <= one.start < one.end <= len(answer) and 0 <= one.probability < 0.9 for one in found)
+
+
+def test_half_a_character_counts_with_the_token_that_ends_it() -> None:
+    probabilities, ends = [0.99, 0.4, 0.95, 0.9, 0.2], [2, 2, 3, 4, 4]
+    assert unsure(probabilities, ends) == (Unsure(2, 3, 0.4),)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3))))
+@settings(max_examples=30)
+def test_doubtful_stretches_are_in_order_and_never_overlap(tokens: list[tuple[float, int]]) -> None:
+    ends = [sum(length for _, length in tokens[: number + 1]) for number in range(len(tokens))]
+    found = unsure([probability for probability, _ in tokens], ends)
+    borders = [border for one in found for border in (one.start, one.end)]
+    assert borders == sorted(borders)

@@ -21,13 +21,13 @@ from backend.types import (
     Usage,
 )
 
-GAP = "\n\n"  # between the answers to two images
+GAP = "\n\n\n"  # between the answers to two images; no form has it inside
 
 
 async def answers(
     engine: Engine, requests: Sequence[GenerationRequest], complaint: Callable[[str], str]
 ) -> AsyncGenerator[StreamEvent]:
-    """The events of one answer to all requests, their texts parted by an empty line.
+    """The events of one answer to all requests, their texts parted by two empty lines.
 
     A whole text that `complaint` has words for goes back to the model with them, once; the second text stands.
     Ends without `Finished` where a stream of the engine does.

@@ -2,6 +2,10 @@
 
 import re
 
+from backend.errors import InputError
+from backend.tasks.latex_grammar import grammar
+from backend.tasks.mathml import LONGEST, to_mathml
+from backend.tasks.result import Answer, Doubt, Result
 from backend.tasks.task import VERBATIM, Task, fenced
 
 PROMPT = "Write this formula as LaTeX only."
@@ -16,8 +20,8 @@ _DELIMITED = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+BETWEEN = "\n\n\n"  # the formulas of two images
 _SIGNS = re.compile(r"[\\^_=+*/<>|]")
-_LONGEST = 2000  # characters; a browser takes seconds to set a much longer one
 
 
 def source(answer: str) -> str:
@@ -26,9 +30,41 @@ def source(answer: str) -> str:
 
 
 def show(answer: str) -> str:
-    """The formula as it looks, once it is whole, and its source; an answer with words around it as it was written."""
+    """Each formula as it looks, once it is whole, and its source; an answer with words in it as it was written."""
+    formulas = answer.split(BETWEEN)
+    return "\n\n".join(_shown(one) for one in formulas if one.strip() or len(formulas) == 1)
+
+
+def results(answer: Answer) -> tuple[Result, ...]:
+    """Every formula of an answer, whole where it can be set; none in an answer that is in words."""
+    found = [_unwrapped(piece) for piece in answer.text.split(BETWEEN)]
+    return tuple(_result(latex) for latex, alone in found if latex and _is_formula(latex, alone))
+
+
+def complaint(answer: str) -> str:
+    """What is wrong with a formula that cannot be set, for the model; nothing where it can."""
+    try:
+        to_mathml(source(answer))
+    except InputError as error:
+        return f"{error} Write the formula again as LaTeX only."
+    return ""
+
+
+def _result(latex: str) -> Result:
+    try:
+        to_mathml(latex)
+    except InputError as error:
+        return Result("latex", latex, whole=False, doubts=(Doubt("", str(error)),))
+    return Result("latex", latex)
+
+
+def _is_formula(latex: str, alone: bool) -> bool:
+    return alone and bool(len(latex.split()) <= 2 or _SIGNS.search(latex))
+
+
+def _shown(answer: str) -> str:
     latex, alone = _unwrapped(answer)
-    if not alone or (len(latex.split()) > 2 and not _SIGNS.search(latex)):
+    if not _is_formula(latex, alone):
         return answer
     if not latex:
         return ""
@@ -53,7 +89,7 @@ def _whole(latex: str) -> bool:
     bare = re.sub(r"\\[\\{}$]", "", latex)
     lefts, rights = (len(re.findall(rf"\\{side}(?![a-zA-Z])", bare)) for side in ("left", "right"))
     return (
-        len(latex) <= _LONGEST
+        len(latex) <= LONGEST
         and bare.count("{") == bare.count("}")
         and bare.count(r"\begin{") == bare.count(r"\end{")
         and lefts == rights
@@ -62,4 +98,18 @@ def _whole(latex: str) -> bool:
     )
 
 
-TASKS = (Task("latex", "LaTeX", PROMPT, needs="image", order=30, sampling=VERBATIM, show=show),)
+TASKS = (
+    Task(
+        "latex",
+        "LaTeX",
+        PROMPT,
+        needs="image",
+        order=30,
+        sampling=VERBATIM,
+        show=show,
+        grammar=lambda text: grammar(),
+        complaint=complaint,
+        results=results,
+        each=True,
+    ),
+)

@@ -51,7 +51,7 @@ class Task:
     still being written.
 
     `grammar` is what the answer is held to, by what the person wrote. `each` has every image of a message read alone,
-    the answers parted by an empty line. `complaint` is what is wrong with a whole answer, in words for the model; it
+    the answers parted by two empty lines. `complaint` is what is wrong with a whole answer, in words for the model; it
     is told once. `results` is what can be taken away. `ask` makes the model's text where `prompt` is not all of it.
     """
 

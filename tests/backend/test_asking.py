@@ -1,0 +1,106 @@
+"""One answer out of several streams: every image alone, and once more where the first try was wrong."""
+
+import json
+
+import pytest
+
+from backend.chat.asking import GAP, answers
+from backend.engine.scripted import ScriptedEngine
+from backend.errors import InputError
+from backend.tasks import latex, receipt
+from backend.types import (
+    Finished,
+    GenerationRequest,
+    Message,
+    Restarted,
+    SamplingParams,
+    StreamEvent,
+    TextDelta,
+    TextPart,
+    Unsure,
+    Usage,
+)
+from tests.backend.house import House
+
+ASKED = GenerationRequest("c", (Message("user", (TextPart("Formula?"),)),))
+WRONG = "This is no LaTeX formula yet: a symbol has two superscripts. Write the formula again as LaTeX only."
+
+
+async def play(script: object, requests: int = 1) -> tuple[ScriptedEngine, list[StreamEvent]]:
+    engine = ScriptedEngine(script)  # type: ignore[arg-type]
+    return engine, [event async for event in answers(engine, [ASKED] * requests, latex.complaint)]
+
+
+def tries(*texts: str):
+    left = list(texts)
+    return lambda request: [left.pop(0)]
+
+
+async def test_a_wrong_answer_goes_back_to_the_model_once() -> None:
+    engine, events = await play(tries("x^2^3", "x^{23}"))
+    assert events[:-1] == [TextDelta("x^2^3"), Restarted(WRONG), TextDelta("x^{23}")]
+    assert [(one.role, one.text) for one in engine.requests[1].messages] == [
+        ("user", "Formula?"), ("assistant", "x^2^3"), ("user", WRONG),
+    ]  # fmt: skip
+
+
+async def test_a_second_wrong_answer_stands() -> None:
+    engine, events = await play(tries("x^2^3", "y^2^3", "z"))
+    assert (events[-2], len(engine.requests)) == (TextDelta("y^2^3"), 2)
+
+
+async def test_what_is_cut_is_not_asked_again() -> None:
+    engine, events = await play(lambda request: ["x^2^3", Finished("length", Usage(1, 1))])
+    assert [type(event) for event in events] == [TextDelta, Finished]
+
+
+async def test_several_answers_are_one_with_their_figures_added_up() -> None:
+    ends = iter([Finished("length", Usage(5, 2, 1, 1, 0, 0.5, 1.0), (Unsure(0, 1, 0.5),)),
+                 Finished("stop", Usage(7, 3, 0, 1, 0, 0.2, 2.0), (Unsure(1, 2, 0.3),))])  # fmt: skip
+    _, events = await play(lambda request: ["ab", next(ends)], requests=2)
+    assert events == [
+        TextDelta("ab"), TextDelta(GAP), TextDelta("ab"),
+        Finished("length", Usage(12, 5, 1, 2, 0, 0.5, 3.0), (Unsure(0, 1, 0.5), Unsure(6, 7, 0.3))),
+    ]  # fmt: skip
+
+
+async def test_what_is_taken_back_leaves_the_answers_before_it() -> None:
+    _, events = await play(tries("a", "b^2^3", "b"), requests=2)
+    text = ""
+    for event in events:
+        text = "" if isinstance(event, Restarted) else text + (event.text if isinstance(event, TextDelta) else "")
+    assert text == f"a{GAP}b"
+
+
+async def test_every_receipt_of_a_message_is_read_alone(house: House) -> None:
+    house.engine.script = ['{"shop": "A"}']
+    files = house.file("one.png"), house.file("two.png", "red")
+    await house.says("", '{"shop": "A"}', *files, task="receipt")
+    assert [len(request.messages[-1].media) for request in house.engine.requests] == [1, 1]
+    assert house.turns()[0].reply == f'{{"shop": "A"}}{GAP}{{"shop": "A"}}'
+
+
+async def test_a_mended_answer_is_the_one_that_is_kept(house: House) -> None:
+    house.engine.script = tries("x^2^3", "x^{23}")
+    await house.says("", "x^{23}", house.file("f.png"), task="latex")
+    assert house.turns()[0].reply == "x^{23}"
+
+
+async def test_a_schema_that_is_none_is_refused_and_nothing_is_kept(house: House) -> None:
+    with pytest.raises(InputError, match="This is no JSON Schema"):
+        await house.says('{"type": 3', "", house.file("r.png"), task="receipt")
+    assert house.turns() == []
+
+
+async def test_an_own_schema_goes_to_the_engine(house: House) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "null"}}}
+    await house.says(json.dumps(schema), '{"a": null}', house.file("r.png"), task="receipt")
+    assert house.engine.requests[0].grammar == receipt.grammar(json.dumps(schema))
+
+
+async def test_where_the_model_was_unsure_is_kept_with_the_turn(house: House) -> None:
+    sure = (Unsure(2, 4, 0.25),)
+    house.engine.script = ["{}", Finished("stop", Usage(1, 1), sure)]
+    async for _ in house.chat.submit(house.id, "", [house.file("r.png")], task="receipt", sampling=SamplingParams()):
+        pass
+    assert house.turns()[0].unsure == sure

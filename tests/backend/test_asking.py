@@ -1,26 +1,29 @@
 """One answer out of several streams: every image alone, and once more where the first try was wrong."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from backend.chat.asking import GAP, answers
 from backend.engine.scripted import ScriptedEngine
 from backend.errors import InputError
+from backend.history import Turn
 from backend.tasks import latex, receipt
 from backend.types import (
     Finished,
     GenerationRequest,
+    ImagePart,
     Message,
     Restarted,
-    SamplingParams,
     StreamEvent,
     TextDelta,
     TextPart,
     Unsure,
     Usage,
 )
-from tests.backend.house import House
+from tests.backend.house import House, sha
+from tests.backend.house import events as collected
 
 ASKED = GenerationRequest("c", (Message("user", (TextPart("Formula?"),)),))
 WRONG = "This is no LaTeX formula yet: a symbol has two superscripts. Write the formula again as LaTeX only."
@@ -50,7 +53,7 @@ async def test_a_second_wrong_answer_stands() -> None:
 
 
 async def test_what_is_cut_is_not_asked_again() -> None:
-    engine, events = await play(lambda request: ["x^2^3", Finished("length", Usage(1, 1))])
+    _, events = await play(lambda request: ["x^2^3", Finished("length", Usage(1, 1))])
     assert [type(event) for event in events] == [TextDelta, Finished]
 
 
@@ -72,35 +75,39 @@ async def test_what_is_taken_back_leaves_the_answers_before_it() -> None:
     assert text == f"a{GAP}b"
 
 
+async def answer(house: House, script: object, *files: Path, task: str, text: str = "") -> list[Turn]:
+    house.engine.script = script  # type: ignore[assignment]
+    await collected(house.chat.submit(house.id, text, files, task=task))
+    return house.history.turns(house.id)
+
+
 async def test_every_receipt_of_a_message_is_read_alone(house: House) -> None:
-    house.engine.script = ['{"shop": "A"}']
-    files = house.file("one.png"), house.file("two.png", "red")
-    await house.says("", '{"shop": "A"}', *files, task="receipt")
-    assert [len(request.messages[-1].media) for request in house.engine.requests] == [1, 1]
-    assert house.turns()[0].reply == f'{{"shop": "A"}}{GAP}{{"shop": "A"}}'
+    files = house.file("one.png"), house.file("two.png")
+    (turn,) = await answer(house, ['{"shop": "A"}'], *files, task="receipt")
+    assert [request.messages[-1].media for request in house.engine.requests] == [
+        (ImagePart(sha("one.png")),), (ImagePart(sha("two.png")),),
+    ]  # fmt: skip
+    assert turn.reply == f'{{"shop": "A"}}{GAP}{{"shop": "A"}}'
 
 
 async def test_a_mended_answer_is_the_one_that_is_kept(house: House) -> None:
-    house.engine.script = tries("x^2^3", "x^{23}")
-    await house.says("", "x^{23}", house.file("f.png"), task="latex")
-    assert house.turns()[0].reply == "x^{23}"
+    (turn,) = await answer(house, tries("x^2^3", "x^{23}"), house.file("f.png"), task="latex")
+    assert turn.reply == "x^{23}"
 
 
 async def test_a_schema_that_is_none_is_refused_and_nothing_is_kept(house: House) -> None:
     with pytest.raises(InputError, match="This is no JSON Schema"):
-        await house.says('{"type": 3', "", house.file("r.png"), task="receipt")
-    assert house.turns() == []
+        await answer(house, [], house.file("r.png"), task="receipt", text='{"type": 3')
+    assert house.kept() == []
 
 
 async def test_an_own_schema_goes_to_the_engine(house: House) -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "null"}}}
-    await house.says(json.dumps(schema), '{"a": null}', house.file("r.png"), task="receipt")
-    assert house.engine.requests[0].grammar == receipt.grammar(json.dumps(schema))
+    schema = json.dumps({"type": "object", "properties": {"a": {"type": "null"}}})
+    await answer(house, ['{"a": null}'], house.file("r.png"), task="receipt", text=schema)
+    assert house.engine.requests[0].grammar == receipt.grammar(schema)
 
 
 async def test_where_the_model_was_unsure_is_kept_with_the_turn(house: House) -> None:
-    sure = (Unsure(2, 4, 0.25),)
-    house.engine.script = ["{}", Finished("stop", Usage(1, 1), sure)]
-    async for _ in house.chat.submit(house.id, "", [house.file("r.png")], task="receipt", sampling=SamplingParams()):
-        pass
-    assert house.turns()[0].unsure == sure
+    unsure = (Unsure(0, 2, 0.25),)
+    (turn,) = await answer(house, ["{}", Finished("stop", Usage(1, 1), unsure)], house.file("r.png"), task="receipt")
+    assert turn.unsure == unsure

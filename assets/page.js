@@ -10,6 +10,17 @@
     if (small() && bar()?.classList.contains("open")) bar().querySelector(".toggle-button").click();
   };
 
+  // On a small screen the panel of results covers the answer, so it opens by its own button alone.
+  let wanted = false;
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#results .toggle-button") && event.isTrusted) wanted = true;
+  }, true);
+  new MutationObserver(() => {
+    const panel = document.querySelector("#results");
+    if (!panel?.classList.contains("open")) wanted = false;
+    else if (small() && !wanted) panel.querySelector(".toggle-button").click();
+  }).observe(document.documentElement, { attributes: true, attributeFilter: ["class"], childList: true, subtree: true });
+
   let named = false;
   const name = () => {
     const open = document.querySelector("#conversations label.selected input")?.value;

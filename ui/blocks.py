@@ -25,7 +25,9 @@ from ui.doors import build_middleware
 from ui.endpoint import Presets, build_endpoint
 from ui.examples import FOLDER, find_examples
 from ui.frame import ChatFrame
+from ui.results import ResultPanel, build_results
 from ui.sidebar import Sidebar, build_sidebar
+from ui.takeaway import Takeaway
 from ui.theme import ICON, SCRIPT, STYLE, build_theme
 from ui.uploads import KEPT, open_uploads
 from ui.wiring import Answers
@@ -64,8 +66,10 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
         side = build_sidebar(frames, engine.status, login=bool(settings.auth))
         frame = ChatFrame(build_endpoint(talk, frames), examples)
         shown = [frame.chatbot, frame.textbox, frame.presets, current, side.listing, side.actions]
-        _wire_answers(answers, frame, side, current, shown)
-        _wire_side(desk, side, current, shown, page.load)
+        results = build_results()
+        ended = _wire_answers(answers, frame, side, current, shown)
+        ended += _wire_side(desk, side, current, shown, page.load)
+        _wire_results(Takeaway(history, store, settings.data_dir / "uploads" / "results"), results, current, ended)
         _wire_endpoint(frame, side)
         Presets(once, frames).build()
         runs = Runs(once, engine, MediaLimits(file_bytes=settings.max_upload_bytes), frames, uploads)
@@ -78,31 +82,49 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
 
 def _wire_answers(
     answers: Answers, frame: ChatFrame, side: Sidebar, current: gr.BrowserState, shown: Sequence[Component | Row]
-) -> None:
+) -> list[Any]:
+    """Wire what has something answered; returns the events after whose end an answer may be new."""
     settings = side.controls.inputs
-    frame.textbox.submit(answers.submit, [frame.textbox, current, frame.presets, *settings], shown, **_QUICK)
-    frame.chatbot.retry(answers.retry, [current, *settings], shown, **_QUICK)
-    frame.chatbot.edit(answers.edit, [current, *settings], shown, **_QUICK)
-    frame.chatbot.undo(answers.undo, [current], shown, **_QUICK)
+    ended = [
+        frame.textbox.submit(answers.submit, [frame.textbox, current, frame.presets, *settings], shown, **_QUICK),
+        frame.chatbot.retry(answers.retry, [current, *settings], shown, **_QUICK),
+        frame.chatbot.edit(answers.edit, [current, *settings], shown, **_QUICK),
+        frame.chatbot.undo(answers.undo, [current], shown, **_QUICK),
+    ]
     frame.textbox.stop(answers.stop, None, None, queue=False, **_QUICK)
     if frame.examples:
-        frame.chatbot.example_select(answers.example, [current, *settings], shown, **_QUICK)
+        ended.append(frame.chatbot.example_select(answers.example, [current, *settings], shown, **_QUICK))
+    return ended
 
 
 def _wire_side(
     desk: Desk, side: Sidebar, current: gr.BrowserState, shown: Sequence[Component | Row], load: Callable[..., Any]
-) -> None:
-    load(desk.resume, [current], shown, **_QUICK)
-    side.new.click(desk.begin, None, shown, **_QUICK)
-    side.listing.select(desk.open, None, shown, **_QUICK)
+) -> list[Any]:
+    """Wire the side bar; returns the events after whose end another conversation may be open."""
+    opened = [
+        load(desk.resume, [current], shown, **_QUICK),
+        side.new.click(desk.begin, None, shown, **_QUICK),
+        side.listing.select(desk.open, None, shown, **_QUICK),
+        side.confirm.click(desk.delete, [current], [*shown, side.asking], **_QUICK),
+    ]
     side.rename.click(desk.title, [current], [side.naming, side.title], **_QUICK)
     side.title.submit(desk.rename, [current, side.title], [side.listing, side.actions, side.naming], **_QUICK)
     side.delete.click(lambda: gr.Row(visible=True), None, [side.asking], **_QUICK)
     side.keep.click(lambda: gr.Row(visible=False), None, [side.asking], **_QUICK)
-    side.confirm.click(desk.delete, [current], [*shown, side.asking], **_QUICK)
     told = gr.State(desk.drawn)
     follow = [told, side.model, side.timer, *side.controls.numbers]
     gr.on([load, side.timer.tick], desk.model, [told], follow, **_QUICK)
+    return opened
+
+
+def _wire_results(takeaway: Takeaway, panel: ResultPanel, current: gr.BrowserState, ended: Sequence[Any]) -> None:
+    for event in ended:
+        event.then(takeaway.show, [current], panel.outputs, **_QUICK)
+    panel.picker.input(takeaway.pick, [current, panel.picker], panel.outputs, **_QUICK)
+    fixed = [panel.note, panel.fields, panel.items, panel.source, *panel.files]
+    for table in (panel.fields, panel.items):
+        table.input(takeaway.correct, [current, panel.picker, panel.fields, panel.items], fixed, **_QUICK)
+    panel.latex.input(takeaway.typeset, [panel.latex], [panel.note, panel.formula, panel.mathml], **_QUICK)
 
 
 def _wire_endpoint(frame: ChatFrame, side: Sidebar) -> None:

@@ -1,0 +1,164 @@
+"""A result as tables that a person can correct, and back: fields with their values, and the list of things under them.
+
+Pure. Values are text in the tables, numbers as they are printed; an empty cell is null.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from backend.tasks.json_text import Printed, indented, load
+from backend.tasks.result import Doubt, Result
+
+CHECK = "⚠"
+FIELDS = ("Field", "Value", CHECK)
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+
+Rows = list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What the page shows of a result: `fields` by FIELDS; `items` under `columns`, the last of them CHECK, or none.
+
+    `listed` is the path of the list that the items are, "" where the whole result is one table.
+    """
+
+    fields: Rows
+    columns: tuple[str, ...] = ()
+    items: Rows = field(default_factory=list)
+    listed: str = ""
+
+
+def sheet(result: Result) -> Sheet:
+    """The tables of a result that is whole, its doubts beside what they are about."""
+    if result.kind == "csv":
+        head, *rows = list(csv.reader(io.StringIO(result.source))) or [[]]
+        return Sheet([], tuple(head), rows)
+    value = load(result.source)
+    listed = _listed(value)
+    fields = [
+        [path, _text(leaf), _check(result.doubts, path)]
+        for path, leaf in _flat(value)
+        if not (listed and path.startswith(f"{listed}["))
+    ]
+    if not listed:
+        return Sheet(fields, (), [])
+    columns = tuple(dict.fromkeys(name for entry in value[listed] for name in entry))
+    items = [
+        [*(_text(entry.get(name)) for name in columns), _check(result.doubts, f"{listed}[{number}]", inside=True)]
+        for number, entry in enumerate(value[listed])
+    ]
+    return Sheet(fields, (*columns, CHECK), items, listed)
+
+
+def corrected(result: Result, fields: Rows, items: Rows) -> Result:
+    """The result with what stands in the tables now; unchecked, and without what the model doubted."""
+    old = sheet(result)
+    if result.kind == "csv":
+        return replace(result, source=_csv([list(old.columns), *items]))
+    value = load(result.source)
+    for row in fields:
+        _put(value, row[0], row[1])
+    if old.listed:
+        names = old.columns[:-1]
+        before = value[old.listed]
+        value[old.listed] = [
+            {name: _value(text, before[at].get(name) if at < len(before) else None)
+             for name, text in zip(names, row, strict=False)}
+            for at, row in enumerate(items)
+            if any(cell.strip() for cell in row[: len(names)])
+        ]  # fmt: skip
+    return replace(result, source=indented(value), doubts=())
+
+
+def rows(result: Result) -> list[dict[str, str | int | float | None]]:
+    """A result as lines for a spreadsheet: its things with the single fields beside each, or the fields alone."""
+    shown = sheet(result)
+    columns = shown.columns[:-1] if result.kind == "json" else shown.columns
+    single = {path: _cell(text) for path, text, _ in shown.fields}
+    lines = [dict(zip(columns, map(_cell, item), strict=False)) for item in shown.items]
+    return [{**line, **single} for line in lines] or ([single] if single else [])
+
+
+def named(path: str) -> str:
+    """A path in words: `items[0].unit_price` is "items 1, unit price"."""
+    return re.sub(r"\[(\d+)\]", lambda found: f" {int(found[1]) + 1}", path).replace(".", ", ").replace("_", " ")
+
+
+def _listed(value: Any) -> str:
+    """The path of the longest list of plain objects at the top; "" where there is none."""
+    lists = [
+        (len(entry), name)
+        for name, entry in value.items()
+        if isinstance(entry, list) and entry and all(isinstance(one, dict) and _plain(one) for one in entry)
+    ]
+    named = [name for _, name in lists if name == "items"]
+    return named[0] if named else max(lists, default=(0, ""))[1]
+
+
+def _plain(entry: dict[str, Any]) -> bool:
+    return not any(isinstance(value, dict | list) for value in entry.values())
+
+
+def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        pairs = [(f"{path}.{name}" if path else name, entry) for name, entry in value.items()]
+    elif isinstance(value, list) and value:
+        pairs = [(f"{path}[{number}]", entry) for number, entry in enumerate(value)]
+    else:
+        return [(path, value)]
+    return [leaf for inner, entry in pairs for leaf in _flat(entry, inner)]
+
+
+def _check(doubts: Sequence[Doubt], path: str, *, inside: bool = False) -> str:
+    found = (doubt.path == path or (inside and doubt.path.startswith(f"{path}.")) for doubt in doubts)
+    return CHECK if any(found) else ""
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _value(text: str, before: Any) -> Any:
+    """What a cell says, of the kind that was there before."""
+    text = text.strip()
+    if not text:
+        return [] if before == [] else {} if before == {} else None
+    if isinstance(before, bool) or before in ([], {}):
+        return {"true": True, "false": False}.get(text.lower(), before)
+    number = _NUMBER.fullmatch(text) and (before is None or isinstance(before, Printed))
+    return Printed(text) if number else text
+
+
+def _put(value: Any, path: str, text: str) -> None:
+    """Set the field at a path that the value has; any other is left alone."""
+    keys = [int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]
+    try:
+        for key in keys[:-1]:
+            value = value[key]
+        value[keys[-1]] = _value(text, value[keys[-1]])
+    except (KeyError, IndexError, TypeError):
+        return
+
+
+def _cell(text: str) -> str | int | float | None:
+    """A cell for a spreadsheet: numbers as numbers."""
+    if not _NUMBER.fullmatch(text):
+        return text or None
+    return float(text) if "." in text else int(text)
+
+
+def _csv(lines: Rows) -> str:
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(lines)
+    return table.getvalue().rstrip("\n")

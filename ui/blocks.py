@@ -25,6 +25,7 @@ from ui.doors import build_middleware
 from ui.endpoint import Presets, build_endpoint
 from ui.examples import FOLDER, find_examples
 from ui.frame import ChatFrame
+from ui.languages import offer, write
 from ui.results import ResultPanel, build_results
 from ui.sidebar import Sidebar, build_sidebar
 from ui.takeaway import Takeaway
@@ -91,6 +92,8 @@ def _wire_answers(
         frame.chatbot.edit(answers.edit, [current, *settings], shown, **_QUICK),
         frame.chatbot.undo(answers.undo, [current], shown, **_QUICK),
     ]
+    frame.presets.change(offer, [frame.presets], [frame.languages], queue=False, **_QUICK)
+    frame.languages.input(write, [frame.textbox, frame.languages], [frame.textbox], queue=False, **_QUICK)
     frame.textbox.stop(answers.stop, None, None, queue=False, **_QUICK)
     if frame.examples:
         ended.append(frame.chatbot.example_select(answers.example, [current, *settings], shown, **_QUICK))
@@ -121,10 +124,11 @@ def _wire_results(takeaway: Takeaway, panel: ResultPanel, current: gr.BrowserSta
     for event in ended:
         event.then(takeaway.show, [current], panel.outputs, **_QUICK)
     panel.picker.input(takeaway.pick, [current, panel.picker], panel.outputs, **_QUICK)
+    live = {**_QUICK, "trigger_mode": "always_last"}  # what is typed while an update is on its way counts too
     fixed = [panel.note, panel.fields, panel.items, panel.source, *panel.files]
     for table in (panel.fields, panel.items):
-        table.input(takeaway.correct, [current, panel.picker, panel.fields, panel.items], fixed, **_QUICK)
-    panel.latex.input(takeaway.typeset, [panel.latex], [panel.note, panel.formula, panel.mathml], **_QUICK)
+        table.input(takeaway.correct, [current, panel.picker, panel.fields, panel.items], fixed, **live)
+    panel.latex.input(takeaway.typeset, [panel.latex], [panel.note, panel.formula, panel.mathml], **live)
 
 
 def _wire_endpoint(frame: ChatFrame, side: Sidebar) -> None:

@@ -12,6 +12,7 @@ from gradio.components.multimodal_textbox import MultimodalValue
 
 from backend.tasks.registry import tasks
 from ui.examples import Example
+from ui.languages import build_languages
 
 # The browser's picker and its drop zone go by file name, and by a type that browsers do not know for all of these.
 FILE_TYPES = [
@@ -37,9 +38,10 @@ Show it a picture or a clip, and ask.
 
 
 class ChatFrame(gr.ChatInterface):
-    """The interface's components; `presets` is the row of presets under the composer."""
+    """The interface's components; `presets` and `languages` are what stands under the composer."""
 
     presets: gr.Radio
+    languages: gr.Dropdown
 
     def __init__(self, fn: Callable[..., Any], examples: Sequence[Example]) -> None:
         super().__init__(
@@ -66,6 +68,7 @@ class ChatFrame(gr.ChatInterface):
             container=False,
             elem_id="presets",
         )
+        self.languages = build_languages()
 
 
 def _chips(examples: Sequence[Example]) -> list[MultimodalValue]:

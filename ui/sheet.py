@@ -77,12 +77,16 @@ def corrected(result: Result, fields: Rows, items: Rows) -> Result:
     return replace(result, source=indented(value), doubts=())
 
 
-def rows(result: Result) -> list[dict[str, str | int | float | None]]:
-    """A result as lines for a spreadsheet: its things with the single fields beside each, or the fields alone."""
+def rows(result: Result, *, numbers: bool = False) -> list[dict[str, str | int | float | None]]:
+    """A result as lines for a spreadsheet: its things with the single fields beside each, or the fields alone.
+
+    With `numbers` a spreadsheet can reckon with them; without, they stay as printed, 2.40 as 2.40.
+    """
+    cell = _number if numbers else str
     shown = sheet(result)
     columns = shown.columns[:-1] if result.kind == "json" else shown.columns
-    single = {path: _cell(text) for path, text, _ in shown.fields}
-    lines = [dict(zip(columns, map(_cell, item), strict=False)) for item in shown.items]
+    single = {path: cell(text) for path, text, _ in shown.fields}
+    lines = [dict(zip(columns, map(cell, item), strict=False)) for item in shown.items]
     return [{**line, **single} for line in lines] or ([single] if single else [])
 
 
@@ -151,7 +155,7 @@ def _put(value: Any, path: str, text: str) -> None:
         return
 
 
-def _cell(text: str) -> str | int | float | None:
+def _number(text: str) -> str | int | float | None:
     """A cell for a spreadsheet: numbers as numbers."""
     if not _NUMBER.fullmatch(text):
         return text or None

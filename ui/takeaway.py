@@ -5,7 +5,7 @@ What is shown comes from the history, like everything on the page; a browser pos
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,7 @@ class Takeaway:
         head = [picker, gr.Image(value=image, visible=image is not None)]
         if result.kind == "latex":
             note, formula, mathml = _set(result.source)
+            note = note if result.whole else _note(result)
             return [*head, note, gr.Column(visible=False), *_nothing(6), gr.Column(visible=True),
                     formula, result.source, mathml]  # fmt: skip
         shown = sheet(result) if result.whole else Sheet([])
@@ -120,7 +121,7 @@ class Takeaway:
         contents = {
             "json": result.source.encode() if result.kind == "json" else None,
             "csv": b"\xef\xbb\xbf" + to_csv(rows(result)).encode(),
-            "xlsx": to_xlsx(rows(result)),
+            "xlsx": to_xlsx(rows(result, numbers=True)),
         }
         return [self._file(f"{found.turn.task}.{suffix}", content) for suffix, content in contents.items()]
 
@@ -140,7 +141,10 @@ def _results(turn: Turn, text: str | None = None) -> tuple[Result, ...]:
         return ()
     if text is not None:
         return task.results(Answer(text, turn.user.text))
-    return task.results(Answer(turn.reply, turn.user.text, turn.unsure))
+    found = task.results(Answer(turn.reply, turn.user.text, turn.unsure))
+    if turn.finish_reason == "length" and all(one.whole for one in found):  # what was cut may look whole by chance
+        return (*found[:-1], *(replace(one, whole=False) for one in found[-1:]))
+    return found
 
 
 def _chosen(found: Sequence[Found], key: str) -> Found:

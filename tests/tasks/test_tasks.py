@@ -16,7 +16,11 @@ def test_the_presets_stand_in_the_order_of_the_page() -> None:
         ("caption_detailed", "Caption, detailed", "image"),
         ("alt_text", "Alt text", "image"),
         ("receipt", "Receipt to JSON", "image"),
+        ("read_text", "Read text", "image"),
+        ("table", "Table or chart to CSV", "image"),
+        ("document", "Document question", "image"),
         ("latex", "LaTeX", "image"),
+        ("clock", "Read the clock", "image"),
         ("describe_video", "Describe video", "video"),
     ]
 
@@ -25,8 +29,8 @@ def test_an_unknown_preset_names_those_there_are() -> None:
     with pytest.raises(InputError) as error:
         find_task("poem")
     assert str(error.value) == (
-        "There is no preset “poem”; choose one of chat, caption, caption_detailed, alt_text, receipt, latex, "
-        "describe_video."
+        "There is no preset “poem”; choose one of chat, caption, caption_detailed, alt_text, receipt, "
+        "read_text, table, document, latex, clock, describe_video."
     )
 
 

@@ -1,0 +1,31 @@
+"""Document question: an answer from a document alone, with the words that it rests on."""
+
+from backend.tasks.task import VERBATIM, Task
+from backend.types import Grammar
+
+NOT_SAID = "The document does not say."
+PROMPT = (
+    "Answer from this document alone, in one or two sentences. Then leave a line empty, and after “> ” copy the words "
+    f"of the document that say so. If it does not say, answer: {NOT_SAID}"
+)
+GRAMMAR = Grammar("lark", f'start: "{NOT_SAID}" | ANSWER "\\n\\n> " WORDS\nANSWER: /[^\\s>][^\\n]{{0,600}}/\n'
+                          "WORDS: /[^\\s][^\\n]{0,400}/")  # fmt: skip
+
+
+def ask(text: str) -> str:
+    """The person's question under ours; without one, what the document is."""
+    return f"{PROMPT}\nQuestion: {text or 'What is this document, and who is it from?'}"
+
+
+TASKS = (
+    Task(
+        "document",
+        "Document question",
+        PROMPT,
+        needs="image",
+        order=26,
+        sampling=VERBATIM,
+        ask=ask,
+        grammar=lambda text: GRAMMAR,
+    ),
+)

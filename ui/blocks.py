@@ -128,7 +128,8 @@ def _wire_results(takeaway: Takeaway, panel: ResultPanel, current: gr.BrowserSta
     fixed = [panel.note, panel.fields, panel.items, panel.source, *panel.files]
     for table in (panel.fields, panel.items):
         table.input(takeaway.correct, [current, panel.picker, panel.fields, panel.items], fixed, **live)
-    panel.latex.input(takeaway.typeset, [panel.latex], [panel.note, panel.formula, panel.mathml], **live)
+    # Not `input`, which what is pasted does not always cause.
+    panel.latex.change(takeaway.typeset, [panel.latex, panel.note], [panel.note, panel.formula, panel.mathml], **live)
 
 
 def _wire_endpoint(frame: ChatFrame, side: Sidebar) -> None:

@@ -96,14 +96,16 @@ def named(path: str) -> str:
 
 
 def _listed(value: Any) -> str:
-    """The path of the longest list of plain objects at the top; "" where there is none."""
+    """The path of the longest list of plain objects at the top, "" without one; of `items` alone where they are."""
     lists = [
         (len(entry), name)
         for name, entry in value.items()
-        if isinstance(entry, list) and entry and all(isinstance(one, dict) and _plain(one) for one in entry)
+        if name == ("items" if "items" in value else name)
+        and isinstance(entry, list)
+        and entry
+        and all(isinstance(one, dict) and _plain(one) for one in entry)
     ]
-    named = [name for _, name in lists if name == "items"]
-    return named[0] if named else max(lists, default=(0, ""))[1]
+    return max(lists, default=(0, ""))[1]
 
 
 def _plain(entry: dict[str, Any]) -> bool:

@@ -76,9 +76,10 @@ class Takeaway:
         shown = sheet(fixed)
         return [_note(fixed), shown.fields, shown.items, fixed.source, *self._files(found, fixed)]
 
-    def typeset(self, latex: str) -> Updates:
-        """A formula as it looks, what is wrong with it, and its MathML."""
-        return _set(latex)
+    def typeset(self, latex: str, note: str) -> Updates:
+        """What is to be said of a formula, how it looks, and its MathML; that it was cut stays said."""
+        said, formula, mathml = _set(latex)
+        return [note if note == _failed(CUT) else said, formula, mathml]
 
     def _found(self, conversation: str, name: str) -> list[Found]:
         try:
@@ -180,9 +181,13 @@ def _set(latex: str) -> Updates:
 
 def _note(result: Result) -> str:
     if not result.whole:
-        return f'<span class="failure">{literal(CUT if result.source.strip() else BROKEN)}</span>'
+        return _failed(CUT if result.source.strip() else BROKEN)
     lines = [f"- **{literal(named(doubt.path) or 'all of it')}**: {literal(doubt.why)}" for doubt in result.doubts]
     return "\n".join(["Look at these again:", "", *lines]) if lines else ""
+
+
+def _failed(sentence: str) -> str:
+    return f'<span class="failure">{literal(sentence)}</span>'
 
 
 def _strings(table: Sequence[Sequence[object]]) -> Rows:

@@ -1,0 +1,87 @@
+"""The panel of results, in a browser: it opens with the answer, is corrected, and is taken away."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from backend.types import Finished, Usage
+from tests.browser.screen import Screen
+from tests.ui.house import House, picture
+
+pytestmark = pytest.mark.browser
+
+RECEIPT = json.dumps(
+    {"shop": "Corner", "items": [{"name": "Tea", "amount": 2.5}, {"name": "Jam", "amount": 3.1}], "total": 5.7}
+)
+
+
+def ask(screen: Screen, preset: str, *files: Path) -> None:
+    screen.page.locator("#presets label").filter(has_text=preset).click()
+    for file in files:
+        screen.drop(file)
+    screen.send("")
+    screen.finished()
+
+
+def test_a_receipt_is_checked_corrected_and_taken_away(house: House, screen: Screen, tmp_path: Path) -> None:
+    house.engine.script = [RECEIPT]
+    ask(screen, "Receipt to JSON", picture(tmp_path / "receipt.png"))
+    note = screen.page.locator("#result-note")
+    expect(note).to_contain_text("total: by what is printed above it, it is 5.60")
+    expect(screen.page.locator("#result-image img")).to_be_visible()
+    screen.page.locator("#result-fields .body-cell").filter(has_text="5.7").dblclick()
+    screen.page.keyboard.press("Control+A")
+    screen.page.keyboard.type("5.60")
+    screen.page.keyboard.press("Enter")
+    expect(note).not_to_contain_text("total")
+    taken = {}
+    for name in ("json", "csv", "xlsx"):
+        with screen.page.expect_download() as download:
+            screen.page.locator(f"#take-{name}").click()
+        taken[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
+    assert json.loads(taken["receipt.json"])["total"] == 5.6
+    assert taken["receipt.csv"].decode("utf-8-sig").splitlines()[1] == "Tea,2.5,Corner,5.60"
+    assert taken["receipt.xlsx"][:2] == b"PK"
+
+
+def test_two_receipts_are_two_results_each_beside_its_image(house: House, screen: Screen, tmp_path: Path) -> None:
+    house.engine.script = [RECEIPT]
+    ask(screen, "Receipt to JSON", picture(tmp_path / "a.png"), picture(tmp_path / "b.png", "red"))
+    picker, image = screen.page.locator("#result-picker label"), screen.page.locator("#result-image img")
+    expect(picker).to_have_text(["Receipt to JSON 1", "Receipt to JSON 2"])
+    first = image.get_attribute("src")
+    picker.nth(1).click()
+    expect(image).not_to_have_attribute("src", first or "")
+
+
+def test_a_formula_is_set_again_as_it_changes(house: House, screen: Screen, tmp_path: Path) -> None:
+    house.engine.script = ["x^{2}"]
+    ask(screen, "LaTeX", picture(tmp_path / "formula.png"))
+    formula = screen.page.locator("#result-formula .katex")
+    expect(formula).to_be_visible()
+    screen.page.locator("#result-latex textarea").fill(r"\frac{a}{b}")
+    expect(screen.page.locator("#result-formula .mfrac")).to_be_visible()
+    mathml = screen.page.locator("#result-mathml textarea")
+    expect(mathml).to_have_value(
+        '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mrow><mfrac><mrow><mi>a</mi></mrow>'
+        "<mrow><mi>b</mi></mrow></mfrac></mrow></math>"
+    )
+    screen.page.locator("#result-latex textarea").fill(r"\frac{a}{b")
+    expect(screen.page.locator("#result-note")).to_have_text("This is no LaTeX formula yet: a brace is not closed.")
+
+
+def test_what_was_cut_is_not_passed_off_as_whole(house: House, screen: Screen, tmp_path: Path) -> None:
+    house.engine.script = ["x^{2}", Finished("length", Usage(1, 1))]
+    ask(screen, "LaTeX", picture(tmp_path / "formula.png"))
+    expect(screen.page.locator("#result-note")).to_contain_text("This result was cut at the token limit")
+
+
+def test_prices_in_an_answer_are_no_mathematics(house: House, screen: Screen) -> None:
+    house.engine.script = ["Tea is $2.40 and jam is $3.10, so $5.50."]
+    screen.send("How much?")
+    screen.finished()
+    expect(screen.answers.first).to_contain_text("Tea is $2.40 and jam is $3.10, so $5.50.")
+    expect(screen.page.locator("#chat .katex")).to_have_count(0)
+    expect(screen.page.locator("#results")).not_to_be_visible()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.tasks import caption, describe_video, latex, receipt
+from backend.tasks import caption, clock, describe_video, latex, receipt
 
 CAPTION, DETAILED, ALT = caption.ONE_LINE, caption.DETAILED, caption.ALT_TEXT
 RECEIPT, LATEX, VIDEO = receipt.PROMPT, latex.PROMPT, describe_video.PROMPT
@@ -17,7 +17,7 @@ RECEIPT_OTHER = (
 )
 LATEX_OTHER = ("Write this formula as LaTeX.", "What is this formula?", "LaTeX?")
 VIDEO_OTHER = ("What happens in this video?", "Describe this video.")
-CLOCK = "Read the clock: what time does it show?"
+CLOCK = clock.PROMPT
 CLOCK_OTHER = ("What time is it?", "What time does the clock show?", "What is the time?", "Read the clock.")
 DISPLAY = "Read the display: what number does it show?"
 DISPLAY_OTHER = (

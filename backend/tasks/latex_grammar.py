@@ -71,27 +71,36 @@ def _environments() -> Iterable[str]:
 def grammar() -> Grammar:
     """The grammar of one formula, without delimiters around it."""
     alternatives = " | ".join(f"environment{number}" for number in range(len(ENVIRONMENTS)))
-    formulas = (_FORMULA.format(after=after, blank=blank) for after, blank in ((1, "WS?"), (0, "WS")))
+    formulas = (_FORMULA.format_map(one) for one in _FIRST)
     return Grammar("lark", "\n".join((_RULES, *formulas, f"environment: {alternatives}", *_environments())))
 
 
-# A formula whose first letter, if it is a letter, may stand right after a command (1), or only after a blank (0).
+# A formula that may begin with anything (1), with a letter after a blank alone (0: it follows a command), or with a
+# bracket after a blank alone (2: it follows the end of a row, which would take it for its own).
 _FORMULA = """
 inner{after}: WS? | formula{after}
 formula{after}: open{after} | bare{after}
 open{after}: o_first{after} | open{after} (o_letter | o_other | WS) | bare{after} (o_other | WS)
 bare{after}: c_first{after} | open{after} (c_letter | c_other) | bare{after} c_other
-o_first{after}: {blank} o_letter | WS? o_other
-c_first{after}: {blank} c_letter | WS? c_other
+o_first{after}: {letter} o_letter | {other}
+c_first{after}: {letter} c_letter | {others}
 """
+
+_FIRST: tuple[dict[str, str | int], ...] = (
+    {"after": 0, "letter": "WS", "other": "WS? o_other", "others": "WS? c_other"},
+    {"after": 1, "letter": "WS?", "other": "WS? o_other", "others": "WS? c_other"},
+    {"after": 2, "letter": "WS?", "other": "o_plain | WS o_other", "others": "c_plain | WS c_other"},
+)
 
 # `o_` may be followed by a letter; `c_` ends in a command and may not.
 _RULES = rf"""
 start: formula1
 o_letter: LETTER o_scripts?
 c_letter: LETTER c_scripts
-o_other: solid o_scripts? | command o_scripts | OPERATOR LIMITS? o_scripts
-c_other: solid c_scripts | command c_scripts? | OPERATOR LIMITS? c_scripts | OPERATOR
+o_other: o_plain | BRACKET o_scripts?
+c_other: c_plain | BRACKET c_scripts
+o_plain: solid o_scripts? | command o_scripts | OPERATOR LIMITS? o_scripts
+c_plain: solid c_scripts | command c_scripts? | OPERATOR LIMITS? c_scripts | OPERATOR
 
 o_scripts: PRIMES | PRIMES o_sub | o_sub | o_sup | sub o_sup | sup o_sub
 c_scripts: PRIMES c_sub | c_sub | c_sup | sub c_sup | sup c_sub
@@ -112,18 +121,19 @@ index: LETTER | DIGIT | index LETTER | index DIGIT
 fenced: LEFT between RIGHT
 between: FENCE_SIGN inner1 | FENCE_NAME inner0 | between MIDDLE FENCE_SIGN inner1 | between MIDDLE FENCE_NAME inner0
 
-table: row | table ROW_END row
+table: row | table ROW_END inner2 | table ROW_END inner2 "&" row
 row: inner1 | row "&" inner1
 
 LETTER: /[A-Za-z]/
 DIGIT: /[0-9]/
-SIGN: /[-+=<>()\[\]|\/*,.;:!?]/
+BRACKET: "["
+SIGN: /[-+=<>()\]|\/*,.;:!?]/
 STAR: /[*+-]/
 SPACE: /\\[,;:! {{}}|%$#&_]/
 WS: / {{1,4}}/
 PRIMES: /'{{1,3}}/
 LIMITS: /\\(no)?limits/
-ROW_END: /\\\\[ \n]/
+ROW_END: /\\\\\n?/
 COLUMNS: /\{{\|?([lcr]\|?){{1,12}}\}}/
 TEXT: /[^{{}}\\$%#&_^~\x00-\x1f\x7f]{{1,80}}/
 LEFT: "\\left"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from transformers import LogitsProcessor
 
@@ -68,12 +68,17 @@ class Grammars:
     def _compile(vocabulary: LLTokenizer, grammar: Grammar) -> LLMatcher:
         write = LLMatcher.grammar_from_json_schema if grammar.kind == "json" else LLMatcher.grammar_from_lark
         try:
-            matcher = LLMatcher(vocabulary, write(grammar.text), log_level=0)
+            matcher = LLMatcher(vocabulary, write(grammar.text), log_level=0, limits=_limits())
         except ValueError as error:
             raise InputError(f"No answer can be held to this schema: {error}.") from error
         if matcher.is_error():
             raise InputError(f"No answer can be held to this schema: {matcher.get_error().splitlines()[0]}.")
         return matcher
+
+
+def _limits() -> LLParserLimits:
+    """Ten times what the library allows a mask; one that needs more takes seconds."""
+    return LLParserLimits(step_max_items=500_000, step_lexer_fuel=2_000_000)
 
 
 class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
@@ -131,6 +136,9 @@ class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
 
     def _allowed(self, scores: torch.Tensor) -> torch.Tensor:
         fill_next_token_bitmask(self._matcher, self._mask)
+        if self._matcher.is_error():  # it allows nothing but the end then, and half an answer would look whole
+            log.error("the grammar gave up: %s", self._matcher.get_error().splitlines()[0])
+            raise ModelFailed("This form is too complex to hold the answer to; simplify it, or choose preset Chat.")
         # The scores may have room for more tokens than the tokenizer has, or for fewer.
         allowed = np.zeros(scores.shape[-1], dtype=np.bool_)
         bits = np.unpackbits(self._mask.view(np.uint8), bitorder="little")[: len(allowed)]

@@ -2,7 +2,8 @@ r"""A grammar of LaTeX formulas that compile: braces, \left and \right, and envi
 
 The commands are those that both KaTeX, which sets formulas on the page, and latex2mathml know; every argument stands
 in braces. A command that ends in a letter is never followed by one, so that \in x does not become \inx.
-Left-recursive, which the parser follows in constant work a token.
+Left-recursive, which the parser follows in constant work a token; runs of letters are one lexeme, which it follows in
+constant work a vocabulary.
 """
 
 from collections.abc import Iterable
@@ -95,8 +96,8 @@ _FIRST: tuple[dict[str, str | int], ...] = (
 # `o_` may be followed by a letter; `c_` ends in a command and may not.
 _RULES = rf"""
 start: formula1
-o_letter: LETTER o_scripts?
-c_letter: LETTER c_scripts
+o_letter: LETTERS o_scripts?
+c_letter: LETTERS c_scripts
 o_other: o_plain | BRACKET o_scripts?
 c_other: c_plain | BRACKET c_scripts
 o_plain: solid o_scripts? | command o_scripts | OPERATOR LIMITS? o_scripts
@@ -114,7 +115,7 @@ o_script: LETTER | DIGIT | STAR | group
 
 group: "{{" inner1 "}}"
 full: "{{" formula1 "}}"
-solid: DIGIT | SIGN | SPACE | group | full_command | environment | fenced FENCE_SIGN | SIZE FENCE_SIGN
+solid: DIGITS | SIGNS | SPACE | group | full_command | environment | fenced FENCE_SIGN | SIZE FENCE_SIGN
 command: COMMAND | fenced FENCE_NAME | SIZE FENCE_NAME
 full_command: ROOT full | ROOT "[" index "]" full | ONE full | TWO full full | WORDS "{{" TEXT "}}"
 index: LETTER | DIGIT | index LETTER | index DIGIT
@@ -125,9 +126,11 @@ table: row | table ROW_END inner2 | table ROW_END inner2 "&" row
 row: inner1 | row "&" inner1
 
 LETTER: /[A-Za-z]/
+LETTERS: /[A-Za-z]+/
 DIGIT: /[0-9]/
+DIGITS: /[0-9]+/
 BRACKET: "["
-SIGN: /[-+=<>()\]|\/*,.;:!?]/
+SIGNS: /[-+=<>()\]|\/*,.;:!?]+/
 STAR: /[*+-]/
 SPACE: /\\[,;:! {{}}|%$#&_]/
 WS: / {{1,4}}/

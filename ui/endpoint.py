@@ -16,7 +16,8 @@ from backend.chat.once import Once, grown
 from backend.errors import InputError, ModelFailed
 from backend.tasks.data import data_in
 from backend.tasks.latex import source
-from backend.tasks.receipt import parse
+from backend.tasks.receipt import results
+from backend.tasks.result import Answer
 from ui.chat import Talk
 from ui.convert import read_file, read_message
 from ui.fields import read_controls
@@ -99,14 +100,15 @@ class Presets:
 
         Args:
             image: a PNG, JPEG, WebP, GIF, BMP or AVIF file.
-            text: further words for the model.
+            text: further words for the model, or a JSON Schema of your own that takes the place of the receipt's.
         """
         answer = ""
         async with aclosing(self._answer("receipt", image, text)) as answers:
             async for longer in answers:
                 answer = longer
                 yield gr.skip()
-        if (data := data_in(answer)) is None or parse(answer) is None:
+        whole = all(result.whole for result in results(Answer(answer, text)))
+        if (data := data_in(answer)) is None or not whole:
             with readable():
                 raise ModelFailed(
                     "The answer is no whole receipt; ask /chat with the preset receipt to see its words."

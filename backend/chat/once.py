@@ -9,7 +9,7 @@ from pathlib import Path
 from backend.chat.chat import Chat
 from backend.errors import GlimpseError
 from backend.history import History
-from backend.types import SamplingParams, StreamEvent, TextDelta
+from backend.types import Restarted, SamplingParams, StreamEvent, TextDelta
 
 log = logging.getLogger(__name__)
 
@@ -58,4 +58,6 @@ class Once:
 
 def grown(answer: str, event: StreamEvent) -> str:
     """The answer so far, after one more event."""
+    if isinstance(event, Restarted):
+        return ""
     return answer + event.text if isinstance(event, TextDelta) else answer

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.chat.asking import GAP, answers
+from backend.chat.once import grown
 from backend.engine.scripted import ScriptedEngine
 from backend.errors import InputError
 from backend.history import Turn
@@ -111,3 +112,10 @@ async def test_where_the_model_was_unsure_is_kept_with_the_turn(house: House) ->
     unsure = (Unsure(0, 2, 0.25),)
     (turn,) = await answer(house, ["{}", Finished("stop", Usage(1, 1), unsure)], house.file("r.png"), task="receipt")
     assert turn.unsure == unsure
+
+
+def test_what_is_taken_back_is_not_in_an_answer_that_nobody_keeps() -> None:
+    answer = ""
+    for event in (TextDelta("x^2^3"), Restarted(WRONG), TextDelta("x")):
+        answer = grown(answer, event)
+    assert answer == "x"

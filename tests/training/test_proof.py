@@ -67,7 +67,7 @@ def prove(count: int, folder: Path) -> None:
         asked = Message("user", (ImagePart(str(number)), TextPart(task.compose(words))))
         sampling = task.sample(SamplingParams(max_new_tokens=400, seed=number))
         grammar = task.grammar(words)
-        ending = generator.answer(GenerationRequest(str(number), (asked,), sampling, name, grammar), outlet)
+        ending = generator.answer(GenerationRequest(str(number), (asked,), sampling, name, grammar=grammar), outlet)
         answer = text(outlet.events)
         if ending.finish_reason == "stop":
             finished += 1
@@ -99,7 +99,7 @@ def test_a_right_answer_is_the_same_with_its_grammar(example: str, name: str) ->
     generator = Generator(load(EngineSpec(str(POCKET), device="cpu"), lambda done, total: None), store)
     asked = Message("user", (ImagePart(example), TextPart(task.prompt)))
     sampling = task.sample(SamplingParams(max_new_tokens=400))
-    generator.answer(GenerationRequest("c", (asked,), sampling, name, task.grammar("")), outlet)
+    generator.answer(GenerationRequest("c", (asked,), sampling, name, grammar=task.grammar("")), outlet)
     right = json.loads((EXAMPLES / "answers.json").read_text())[f"{example}.png"]
     assert {"question": task.prompt, "answer": text(outlet.events)} in right
 

@@ -54,7 +54,7 @@ def test_the_answer_grows(house: House, client: Client) -> None:
     seen = []
     for gate in gates:
         gate.reached.wait_blocking()
-        while not job.outputs() or job.outputs()[-1] in seen:
+        while not job.outputs() or job.outputs()[-1] in ("", *seen):
             assert not job.done()
         seen.append(job.outputs()[-1])
         gate.open()

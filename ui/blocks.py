@@ -86,17 +86,20 @@ def _wire_answers(
 ) -> list[Any]:
     """Wire what has something answered; returns the events after whose end an answer may be new."""
     settings = side.controls.inputs
+    # A browser would drop a click while the event before it, whose answer is already there, is being closed; whether a
+    # click comes too early is for `Answers` to say.
+    asked = {**_QUICK, "trigger_mode": "multiple"}
     ended = [
-        frame.textbox.submit(answers.submit, [frame.textbox, current, frame.presets, *settings], shown, **_QUICK),
-        frame.chatbot.retry(answers.retry, [current, *settings], shown, **_QUICK),
-        frame.chatbot.edit(answers.edit, [current, *settings], shown, **_QUICK),
-        frame.chatbot.undo(answers.undo, [current], shown, **_QUICK),
+        frame.textbox.submit(answers.submit, [frame.textbox, current, frame.presets, *settings], shown, **asked),
+        frame.chatbot.retry(answers.retry, [current, *settings], shown, **asked),
+        frame.chatbot.edit(answers.edit, [current, *settings], shown, **asked),
+        frame.chatbot.undo(answers.undo, [current], shown, **asked),
     ]
     frame.presets.change(offer, [frame.presets], [frame.languages], queue=False, **_QUICK)
     frame.languages.input(write, [frame.textbox, frame.languages], [frame.textbox], queue=False, **_QUICK)
     frame.textbox.stop(answers.stop, None, None, queue=False, **_QUICK)
     if frame.examples:
-        ended.append(frame.chatbot.example_select(answers.example, [current, *settings], shown, **_QUICK))
+        ended.append(frame.chatbot.example_select(answers.example, [current, *settings], shown, **asked))
     return ended
 
 

@@ -30,9 +30,12 @@ TAKEOVER = 5.0  # seconds that a tab waits for the end of what ran in it
 
 @dataclass(slots=True)
 class _Tab:
-    """A browser tab's latest run: in which conversation, whether something else took the tab, whether it is over."""
+    """A browser tab's latest run: in which conversation, whether it still answers, whether something else took
+    the tab, whether it is over.
+    """
 
     conversation: str
+    answering: bool = True
     taken: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -51,8 +54,8 @@ class Answers:
         self, request: gr.Request, message: object, current: str, task: str, *values: object
     ) -> AsyncGenerator[Updates]:
         """A message from the composer. While an answer is being written, it stays where it is."""
-        tab = self._tabs.get(session(request))
-        if tab is not None and not tab.over.is_set():
+        if self._answering(request):
+            gr.Info("Your message waits in the box: send it when the answer is there, or stop the answer.", duration=4)
             yield nothing()
             return
         controls = self._controls(values)
@@ -64,7 +67,10 @@ class Answers:
     async def example(
         self, request: gr.Request, chosen: gr.SelectData, current: str, *values: object
     ) -> AsyncGenerator[Updates]:
-        """A click on an example chip; only its index is taken from the browser."""
+        """A click on an example chip; only its index is taken from the browser. A second click is one too many."""
+        if self._answering(request):
+            yield nothing()
+            return
         chip = self._examples[int(chosen.index) % len(self._examples)]
         controls = self._controls(values)
         views = self._talk.submit(current, chip.posted, chip.task, controls, owner(request))
@@ -137,6 +143,10 @@ class Answers:
         """A conversation as it is kept."""
         return self._talk.open(conversation or "", owner(request))
 
+    def _answering(self, request: gr.Request) -> bool:
+        tab = self._tabs.get(session(request))
+        return tab is not None and tab.answering
+
     def _controls(self, values: Sequence[object]) -> Controls:
         with readable():
             return read_controls(values, self._frames)
@@ -147,7 +157,7 @@ class Answers:
         try:
             async with aclosing(views):
                 async for view in views:
-                    tab.conversation = view.conversation
+                    tab.conversation, tab.answering = view.conversation, view.running
                     if tab.taken:
                         yield nothing()
                     elif view.running and view.composer is None:
@@ -155,6 +165,7 @@ class Answers:
                     else:
                         yield self.paint(view, owner(request))
         finally:
+            tab.answering = False
             tab.over.set()
 
 

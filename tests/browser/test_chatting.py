@@ -121,6 +121,7 @@ def test_enter_while_an_answer_is_written_keeps_the_words(house: House, screen: 
     screen.send("First")
     expect(screen.answers).to_have_text(["One"])
     screen.send("Second")
+    expect(screen.page.locator(".toast-body")).to_contain_text("Your message waits in the box")
     expect(screen.words).to_have_value("Second")
     gate.open()
     screen.finished()

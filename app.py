@@ -13,23 +13,17 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack, aclosing, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, aclosing, closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.engine.spec import EngineSpec
-from backend.errors import GlimpseError, SettingsError, StorageError
+from backend.errors import GlimpseError, SettingsError
 from backend.settings import Settings, add_options, check_tools, read_settings, with_password
 
 if TYPE_CHECKING:
-    from backend.chat import Chat
-    from backend.engine.process import ProcessEngine
-    from backend.history import History
-    from backend.media.limits import MediaLimits
-    from backend.media.store import MediaStore
+    from backend.house import House
 
 COMMANDS = """\
 commands:
@@ -89,21 +83,23 @@ def serve(argv: Sequence[str]) -> int:
     check_tools(settings)
     _check_address(settings.host, settings.port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt), ExitStack() as closing:
+    from backend.house import open_house
+
+    with suppress(KeyboardInterrupt), ExitStack() as ending:
         house = open_house(settings, settings.data_dir)
-        closing.callback(house.history.close)
-        closing.callback(house.store.close)
-        closing.callback(lambda: asyncio.run(house.engine.close()))
+        ending.callback(house.history.close)
+        ending.callback(house.store.close)
+        ending.callback(lambda: asyncio.run(house.engine.close()))
         house.store.warm()
         from ui.blocks import build_page, launch
 
         page = build_page(house.chat, house.history, house.store, house.engine, settings)
         loops: list[asyncio.AbstractEventLoop] = []
         page.extra_startup_events.append(lambda: _note_loop(loops))
-        closing.callback(page.close, verbose=False)
+        ending.callback(page.close, verbose=False)
         local, public = launch(page, settings)
-        closing.callback(_stop_answers, house, loops)
-        closing.callback(_quit_at_the_second_signal)
+        ending.callback(_stop_answers, house, loops)
+        ending.callback(_quit_at_the_second_signal)
         announce(settings, local, public, made_up=settings != given)
         threading.Event().wait()
     return 0
@@ -128,24 +124,21 @@ def ask(argv: Sequence[str]) -> int:
 
 
 async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str) -> int:
+    from backend.house import open_house
     from backend.terminal import Terminal
 
     _cancel_at_sigterm()
     terminal = Terminal(sys.stdout, sys.stderr)
-    with ExitStack() as closing:
-        house = open_house(settings, _kept_or_passing(settings, closing))
-        closing.callback(house.history.close)
-        closing.callback(terminal.end)
-        try:
+    with _kept_or_passing(settings) as folder:
+        async with aclosing(open_house(settings, folder)) as house:
             conversation = house.history.create()
             answer = house.chat.submit(conversation, text, files, task=preset, video_frames=settings.video_frames)
-            async with aclosing(answer) as events:
-                async for event in events:
-                    terminal.show(event)
-        finally:
-            await house.chat.close()
-            await house.engine.close()
-            house.store.close()
+            try:
+                async with aclosing(answer) as events:
+                    async for event in events:
+                        terminal.show(event)
+            finally:
+                terminal.end()
     return 0
 
 
@@ -155,11 +148,14 @@ def _cancel_at_sigterm() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _kept_or_passing(settings: Settings, closing: ExitStack) -> Path:
+@contextmanager
+def _kept_or_passing(settings: Settings) -> Iterator[Path]:
     """The data folder that was asked for; else one for now, since nobody wants to keep what is said in a terminal."""
     if settings.data_dir != Settings().data_dir:
-        return settings.data_dir
-    return Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="glimpse-")))
+        yield settings.data_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="glimpse-") as folder:
+        yield Path(folder)
 
 
 def batch(argv: Sequence[str]) -> int:
@@ -187,27 +183,22 @@ async def _batch(settings: Settings, folder: Path, preset: str, text: str, out: 
     from backend.batch.results import open_results
     from backend.batch.run import Batch, still_true
     from backend.chat.once import Once
+    from backend.house import media_limits, open_house
     from backend.media.pages import PageReader
     from backend.tasks.registry import find_task
 
     _cancel_at_sigterm()
     found = find(folder, find_task(preset).needs)
-    with ExitStack() as closing:
-        results = open_results(out, folder, found.sources, preset, sys.stdout, text)
-        closing.callback(results.close)
+    with closing(open_results(out, folder, found.sources, preset, sys.stdout, text)) as results:
         results.keep(await still_true(results.rows, found.sources))
-        house = open_house(settings, _kept_or_passing(settings, closing))
-        closing.callback(house.history.close)
-        pages = PageReader(media_limits(settings))
-        once = Once(house.chat, house.history)
-        run = Batch(once, house.engine, pages, preset, text=text, video_frames=settings.video_frames)
-        try:
-            await fill(results, found, run, sys.stderr)
-        finally:
-            await house.chat.close()
-            await house.engine.close()
-            house.store.close()
-            await pages.close()
+        with _kept_or_passing(settings) as data:
+            async with (
+                aclosing(PageReader(media_limits(settings))) as pages,
+                aclosing(open_house(settings, data)) as house,
+            ):
+                once = Once(house.chat, house.history)
+                run = Batch(once, house.engine, pages, preset, text=text, video_frames=settings.video_frames)
+                await fill(results, found, run, sys.stderr)
     return 0
 
 
@@ -215,78 +206,11 @@ def models(argv: Sequence[str]) -> int:
     """List the catalogue against what this machine has."""
     parser = _parser("models", "List the models we know, what they need, and what fits this machine.")
     parser.parse_args(argv)
-    from backend.catalog import CATALOG, POCKET, choose_default, fit
+    from backend.listing import listing
     from backend.machine import look
 
-    here = look()
-    rows = [("--model", "sees", "context", "GiB in 4 bits, 8 bits, full", "fits here", "licence")]
-    for entry in CATALOG:
-        name = "pocket" if entry is POCKET else entry.id
-        sees = "text only" if not entry.images else "images, video" if entry.video else "images"
-        needs = "".join(f"{'-' if gib is None else format(gib, 'g'):<6}" for gib in entry.need.gib)
-        notes = [entry.licence, "login needed" if entry.gated else "", entry.note]
-        fetched = ", fetched" if entry.id in here.models else ""
-        place = (fit(entry, here) or "too large") + fetched
-        rows.append((name, sees, f"{entry.context_length // 1024}k", needs, place, "; ".join(filter(None, notes))))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    print(f"\nWithout --model: {choose_default(here, Settings()).why}.")
+    print("\n".join(listing(look())))
     return 0
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What a command works with."""
-
-    engine: "ProcessEngine"
-    history: "History"
-    store: "MediaStore"
-    chat: "Chat"
-
-
-def open_house(settings: Settings, folder: Path) -> House:
-    """Open what is kept in `folder` and start the engine, which loads from now on.
-
-    Raises:
-        StorageError: the folder cannot be used.
-    """
-    from backend.chat import Chat
-    from backend.engine.process import ProcessEngine
-    from backend.history import History
-    from backend.media.store import MediaStore
-
-    media = folder / "media"
-    try:
-        media.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"{folder} cannot be used ({error.strerror}); choose another folder with --data-dir."
-        raise StorageError(reason) from error
-    store = MediaStore(media, media_limits(settings))
-    history = History(folder / "history.db")
-    engine = ProcessEngine(engine_spec(settings), media)
-    engine.start()
-    return House(engine, history, store, Chat(engine, history, store))
-
-
-def media_limits(settings: Settings) -> "MediaLimits":
-    from backend.media.limits import MediaLimits
-
-    return MediaLimits(file_bytes=settings.max_upload_bytes)
-
-
-def engine_spec(settings: Settings) -> EngineSpec:
-    from backend.catalog import choose_default, find, fit
-    from backend.machine import look
-
-    if settings.model is None:
-        choice = choose_default(look(), settings)
-        _log.info("The model is %s.", choice.why)
-        return settings.engine_spec(choice.id, choice.quantization)
-    entry = find(settings.model)
-    if entry and not fit(entry, look()):
-        _log.warning("%s needs more memory than is free, and will hardly fit; see glimpse models.", entry.name)
-    return settings.engine_spec(entry.id if entry else settings.model, settings.quantization)
 
 
 def announce(settings: Settings, local: str, public: str | None, *, made_up: bool) -> None:
@@ -323,7 +247,7 @@ async def _note_loop(loops: list[asyncio.AbstractEventLoop]) -> None:
     loops.append(asyncio.get_running_loop())
 
 
-def _stop_answers(house: House, loops: Sequence[asyncio.AbstractEventLoop]) -> None:
+def _stop_answers(house: "House", loops: Sequence[asyncio.AbstractEventLoop]) -> None:
     """Stop what is being written in the page's event loop, so that it is kept as far as it came."""
     for loop in loops:
         with suppress(TimeoutError):

@@ -9,6 +9,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import chain
@@ -28,30 +29,21 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 def whole(lowest: int, highest: int) -> Reader:
     """Reads a whole number within limits."""
-
-    def read(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = lowest - 1
-        if not lowest <= number <= highest:
-            raise argparse.ArgumentTypeError(f"“{text}” is no whole number from {lowest} to {highest}")
-        return number
-
-    return read
+    return _number(int, lowest, highest, "whole number")
 
 
 def amount(lowest: float, highest: float) -> Reader:
     """Reads a number within limits."""
+    return _number(float, lowest, highest, "number")
 
+
+def _number(kind: Callable[[str], float], lowest: float, highest: float, name: str) -> Reader:
     def read(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = lowest - 1
-        if not lowest <= number <= highest:
-            raise argparse.ArgumentTypeError(f"“{text}” is no number from {lowest:g} to {highest:g}")
-        return number
+        with suppress(ValueError):
+            number = kind(text)
+            if lowest <= number <= highest:
+                return number
+        raise argparse.ArgumentTypeError(f"“{text}” is no {name} from {lowest} to {highest}")
 
     return read
 

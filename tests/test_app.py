@@ -24,6 +24,7 @@ from PIL import Image
 import app
 from backend.catalog import CATALOG, FLAGSHIP, POCKET
 from backend.history import History
+from backend.house import engine_spec
 from backend.machine import Gpu, Machine
 from backend.settings import Settings, with_password
 from backend.tasks.receipt import parse
@@ -323,9 +324,9 @@ def test_models_lists_the_catalogue_against_this_machine(
 def test_the_choice_of_the_model_is_one_line_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr("backend.machine.look", lambda: BIG)
-    with caplog.at_level(logging.INFO, logger="app"):
-        assert app.engine_spec(Settings(queue_size=3)).model == FLAGSHIP.id
+    monkeypatch.setattr("backend.house.look", lambda: BIG)
+    with caplog.at_level(logging.INFO, logger="backend.house"):
+        assert engine_spec(Settings(queue_size=3)).model == FLAGSHIP.id
     assert [record.message for record in caplog.records] == [
         "The model is Llama 3.2 11B Vision in 4 bits through bitsandbytes: the RTX 4090 has 22.0 GiB free and "
         "10.0 GiB are needed."
@@ -335,11 +336,11 @@ def test_the_choice_of_the_model_is_one_line_in_the_log(
 def test_a_model_may_be_named_shortly_and_one_that_will_hardly_fit_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr("backend.machine.look", lambda: BIG)
-    assert app.engine_spec(Settings(model="pocket")).model == POCKET.id
-    assert app.engine_spec(Settings(model="org/unknown", revision="v1")).model == "org/unknown"
+    monkeypatch.setattr("backend.house.look", lambda: BIG)
+    assert engine_spec(Settings(model="pocket")).model == POCKET.id
+    assert engine_spec(Settings(model="org/unknown", revision="v1")).model == "org/unknown"
     assert caplog.records == []
-    app.engine_spec(Settings(model="meta-llama/Llama-3.2-90B-Vision-Instruct"))
+    engine_spec(Settings(model="meta-llama/Llama-3.2-90B-Vision-Instruct"))
     assert [record.message for record in caplog.records] == [
         "Llama 3.2 90B Vision needs more memory than is free, and will hardly fit; see glimpse models."
     ]

@@ -43,7 +43,7 @@ class PageReader:
             await self._decoder.decode(self._job(path, Path(raw), page), save)
         return drawn
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """End all children."""
         await asyncio.to_thread(self._decoder.close)
 

@@ -38,7 +38,7 @@ class House:
 
     async def close(self) -> None:
         await self.chat.close()
-        await self.pages.close()
+        await self.pages.aclose()
         self.store.close()
         self.history.close()
 

@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import BrowserContext, Locator, expect
 
 from backend.chat.once import OWNER
-from backend.engine.scripted import Gate, Signal, Step
+from backend.engine.scripted import Gate, Step
 from backend.errors import OutOfMemory
 from backend.types import GenerationRequest, ImagePart
 from tests.browser.screen import Screen
@@ -130,15 +130,7 @@ def test_stop_keeps_what_is_there(house: House, screen: Screen, tmp_path: Path) 
 
 
 def test_a_closed_tab_stops_its_run(house: House, screen: Screen, context: BrowserContext, tmp_path: Path) -> None:
-    closed = Signal()
-
-    async def script(request: GenerationRequest):
-        try:
-            yield Gate()
-        finally:
-            closed.set()
-
-    house.engine.script = script
+    closed = house.hold()
     open_panel(screen)
     give(screen, picture(tmp_path / "a.png"))
     start(screen)

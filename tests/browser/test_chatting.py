@@ -1,15 +1,14 @@
 """A person chats in a real Chromium: pytest tests/browser/test_chatting.py"""
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from backend.engine.scripted import Gate, Signal, Step
+from backend.engine.scripted import Gate
 from backend.errors import OutOfMemory
-from backend.types import GenerationRequest, Progress, Queued
+from backend.types import Progress, Queued
 from tests.browser.screen import STOPPED, Screen
 from tests.ui.house import House, picture
 
@@ -210,16 +209,7 @@ def test_an_error_of_the_model_stays_with_its_message_until_a_retry(house: House
 
 
 def test_a_closed_tab_stops_its_answer(house: House, screen: Screen, context: BrowserContext) -> None:
-    closed = Signal()
-
-    async def script(request: GenerationRequest) -> AsyncGenerator[Step]:
-        try:
-            yield "Half"
-            yield Gate()
-        finally:
-            closed.set()
-
-    house.engine.script = script
+    closed = house.hold("Half")
     screen.send("Tell")
     expect(screen.answers).to_have_text(["Half"])
     address = screen.page.url

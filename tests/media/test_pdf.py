@@ -17,7 +17,7 @@ from tests.media.pdfs import write_pdf
 async def reader() -> AsyncIterator[PageReader]:
     made = PageReader()
     yield made
-    await made.close()
+    await made.aclose()
 
 
 async def test_each_page_is_drawn_upright_on_white(reader: PageReader, tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ async def test_too_many_pages_or_bytes_are_refused(tmp_path: Path) -> None:
     reader = PageReader(MediaLimits(pdf_pages=2))
     with pytest.raises(MediaTooLarge, match=r"“a.pdf” has more than the 2 pages we read"):
         await reader.count(path)
-    await reader.close()
+    await reader.aclose()
     small = PageReader(MediaLimits(file_bytes=10))
     with pytest.raises(MediaTooLarge, match=r"“a.pdf” has 0 MB, more than the 0 MB we read"):
         await small.count(path)
-    await small.close()
+    await small.aclose()

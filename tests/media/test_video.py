@@ -221,28 +221,30 @@ def test_untagged_high_definition_is_taken_for_bt709_as_players_do(tmp_path: Pat
     assert np.abs(np.subtract(sample_frames(path)[0].image.getpixel((20, 20)), told)).max() <= 2
 
 
-def test_high_dynamic_range_is_neither_grey_nor_burnt_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("transfer", "level", "wanted"),
+    [
+        # A grey that PQ puts at diffuse white (58 %), and one at a third of that light (46 %).
+        (16, 0.58, 238),
+        (16, 0.463, 150),
+        (16, 0.0, 0),
+        # By BT.2408 diffuse white in HLG is a signal of 75 %, and a grey card, 26 nits of white's 203, one of 38 %.
+        (18, 0.75, 238),
+        (18, 0.38, 101),
+        (18, 0.0, 0),
+    ],
+)
+def test_high_dynamic_range_comes_out_as_bright_as_it_was_meant(
+    tmp_path: Path, transfer: int, level: float, wanted: int
+) -> None:
     def tag(stream) -> None:
-        stream.codec_context.color_trc, stream.codec_context.color_primaries = 16, 9
+        stream.codec_context.color_trc, stream.codec_context.color_primaries = transfer, 9
         stream.codec_context.colorspace = 9
 
-    # A grey that PQ puts at diffuse white (58 %), and one at a third of that light (46 %).
-    for level, wanted in ((0.58, 238), (0.463, 150), (0.0, 0)):
-        encode(tmp_path / "hdr.mp4", 1, layout="yuv420p10le", prepare=tag, picture=_plain((round(level * 255),) * 3))
-        pixel = sample_frames(tmp_path / "hdr.mp4")[0].image.getpixel((50, 50))
-        assert np.abs(np.subtract(pixel, (wanted,) * 3)).max() <= 8
-
-
-def test_hybrid_log_gamma_comes_out_as_bright_as_it_was_meant(tmp_path: Path) -> None:
-    def tag(stream) -> None:
-        stream.codec_context.color_trc, stream.codec_context.color_primaries = 18, 9
-        stream.codec_context.colorspace = 9
-
-    # By BT.2408 diffuse white is a signal of 75 % and a grey card, 26 nits of white's 203, one of 38 %.
-    for level, wanted in ((0.75, 238), (0.38, 101), (0.0, 0)):
-        encode(tmp_path / "hlg.mp4", 1, layout="yuv420p10le", prepare=tag, picture=_plain((round(level * 255),) * 3))
-        pixel = sample_frames(tmp_path / "hlg.mp4")[0].image.getpixel((50, 50))
-        assert np.abs(np.subtract(pixel, (wanted,) * 3)).max() <= 8
+    path = encode(
+        tmp_path / "hdr.mp4", 1, layout="yuv420p10le", prepare=tag, picture=_plain((round(level * 255),) * 3)
+    )
+    assert np.abs(np.subtract(sample_frames(path)[0].image.getpixel((50, 50)), (wanted,) * 3)).max() <= 8
 
 
 def test_interlaced_frames_have_no_combs(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import gradio as gr
 from PIL import Image, ImageDraw
 
 from backend.chat import Chat
-from backend.engine.scripted import ScriptedEngine, echo
+from backend.engine.scripted import Gate, ScriptedEngine, Signal, Step, echo
 from backend.history import History
 from backend.media.limits import MediaLimits
 from backend.media.store import MediaStore
 from backend.settings import Settings
+from backend.types import GenerationRequest
 from ui.blocks import build_page, launch
 
 
@@ -39,6 +41,21 @@ class House:
         self.engine.script, self.engine.delay = echo, 0.0
         self.engine.requests.clear()
         self.engine.cancelled = 0
+
+    def hold(self, *words: str) -> Signal:
+        """Let answers begin with these words and never end by themselves; returns what tells that one was ended."""
+        ended = Signal()
+
+        async def script(request: GenerationRequest) -> AsyncGenerator[Step]:
+            try:
+                for word in words:
+                    yield word
+                yield Gate()
+            finally:
+                ended.set()
+
+        self.engine.script = script
+        return ended
 
     def close(self) -> None:
         if self.page is not None:

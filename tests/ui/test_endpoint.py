@@ -1,7 +1,7 @@
 """The page's endpoint, called as people's scripts call it: pytest tests/ui/test_endpoint.py"""
 
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,9 +10,9 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from backend.chat.once import OWNER
-from backend.engine.scripted import Gate, Signal, Step
+from backend.engine.scripted import Gate
 from backend.errors import OutOfMemory
-from backend.types import GenerationRequest, Message, Progress, Queued, SamplingParams, TextPart, VideoPart
+from backend.types import Message, Progress, Queued, SamplingParams, TextPart, VideoPart
 from tests.ui.house import House, picture
 from ui.examples import FOLDER
 
@@ -134,16 +134,7 @@ def test_what_the_engine_cannot_do_is_one_sentence(house: House, client: Client)
 
 
 def test_a_cancelled_job_stops_the_engine_and_keeps_what_was_said(house: House, client: Client) -> None:
-    closed = Signal()
-
-    async def script(request: GenerationRequest) -> AsyncGenerator[Step]:
-        try:
-            yield "half"
-            yield Gate()
-        finally:
-            closed.set()
-
-    house.engine.script = script
+    closed = house.hold("half")
     job = client.submit(message("Tell"), api_name="/chat")
     while not job.outputs():  # a job can be cancelled once its client has heard of it
         assert not job.done()
@@ -201,16 +192,7 @@ def test_a_clip_is_described(house: House, client: Client) -> None:
 def test_the_answer_of_a_preset_grows_and_a_cancelled_job_stops_it(
     house: House, client: Client, tmp_path: Path
 ) -> None:
-    closed = Signal()
-
-    async def script(request: GenerationRequest) -> AsyncGenerator[Step]:
-        try:
-            yield "half"
-            yield Gate()
-        finally:
-            closed.set()
-
-    house.engine.script = script
+    closed = house.hold("half")
     job = client.submit(handle_file(str(picture(tmp_path / "a.png"))), api_name="/caption")
     while "half" not in job.outputs():
         assert not job.done()

@@ -56,6 +56,17 @@ def test_two_receipts_are_two_results_each_beside_its_image(house: House, screen
     expect(image).not_to_have_attribute("src", first or "")
 
 
+def test_the_chat_stands_where_it_stood_once_the_panel_is_gone(house: House, screen: Screen, tmp_path: Path) -> None:
+    chat = screen.page.locator(".sidebar-parent")
+    expect(chat).to_have_css("padding-left", "322px")
+    house.engine.script = [RECEIPT]
+    ask(screen, "Receipt to JSON", picture(tmp_path / "receipt.png"))
+    expect(chat).to_have_css("padding-right", "490px")
+    screen.page.locator("#new-chat").click()
+    expect(chat).to_have_css("padding-right", "0px")
+    expect(chat).to_have_css("padding-left", "322px")
+
+
 def test_a_formula_is_set_again_as_it_changes(house: House, screen: Screen, tmp_path: Path) -> None:
     house.engine.script = ["x^{2}"]
     ask(screen, "LaTeX", picture(tmp_path / "formula.png"))

@@ -52,6 +52,7 @@ def read_image(
             # Pillow warns where it guesses; a guess about a stranger's file is a refusal.
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the ceilings below are tighter
+            Image.MAX_IMAGE_PIXELS = max(_JPEG_HEADROOM * limits.image_pixels, Image.MAX_IMAGE_PIXELS or 0)
             warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # EXIF; a photo with bad EXIF is a photo
             return _read(path, shown, limits, pixels)
     except GlimpseError:

@@ -135,7 +135,7 @@ def test_too_many_pixels_are_refused_from_the_header_alone(tmp_path: Path) -> No
     with pytest.raises(MediaTooLarge) as refusal:
         read_image(tmp_path / "bomb.png")
     assert str(refusal.value) == (
-        "“bomb.png” has 13300 × 13300 pixels, more than the 40 million we read; send a smaller version."
+        "“bomb.png” has 13300 × 13300 pixels, more than the 50 million we read; send a smaller version."
     )
     (tmp_path / "huge.png").write_bytes(_png_header(100_000, 100_000))
     with pytest.raises(MediaTooLarge, match=r"^“huge.png” has more pixels than we read; send a smaller version\.$"):
@@ -149,6 +149,12 @@ def test_a_large_photo_is_read_smaller_instead_of_refused(tmp_path: Path) -> Non
     assert _close(image.getpixel((50, 150)), (254, 0, 0))
     with pytest.raises(MediaTooLarge):
         read_image(tmp_path / "large.jpg", limits=MediaLimits(image_pixels=110_000))
+
+
+def test_the_largest_photo_of_a_telephone_is_read(tmp_path: Path) -> None:
+    Image.new("L", (16320, 12240), 200).save(tmp_path / "large.jpg")
+    image = read_image(tmp_path / "large.jpg", pixels=1_000_000)
+    assert (image.size, image.getpixel((500, 400))) == ((1154, 866), (200, 200, 200))
 
 
 def test_a_sliver_is_refused(tmp_path: Path) -> None:

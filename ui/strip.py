@@ -89,15 +89,17 @@ def _strip(part: VideoPart, clips: Clips, frames: int) -> str:
     first, last = clock(pictures[0][0]), clock(pictures[-1][0])
     count = f"{len(pictures)} frames" if len(pictures) > 1 else "1 frame"
     line = f"What the model saw of {' '.join(name.split())}: {count}, {first} to {last}. It does not hear the sound."
-    links = "".join(_frame(time, path, part.media_id) for time, path in pictures)
+    fine = pictures[-1][0] - pictures[0][0] < len(pictures) - 1  # more than one frame a second
+    links = "".join(_frame(time, path, part.media_id, fine=fine) for time, path in pictures)
     return f'<div class="strip"><div class="seen">{literal(line)}</div><div class="frames">{links}</div></div>'
 
 
-def _frame(time: float, path: Path, media_id: str) -> str:
+def _frame(time: float, path: Path, media_id: str, *, fine: bool) -> str:
+    shown = f"{clock(time)}.{int((time + 1e-3) * 10) % 10}" if fine else clock(time)
     # A hair later than the frame comes on, or a player may show the one before.
     target = f"t={math.ceil(time * 1000) / 1000:g}&clip={media_id}"
-    picture = f'<img src="gradio_api/file={quote(str(path))}" alt="frame at {clock(time)}" loading="lazy">'
-    return _moment(target, f"{picture}<span>{clock(time)}</span>")
+    picture = f'<img src="gradio_api/file={quote(str(path))}" alt="frame at {shown}" loading="lazy">'
+    return _moment(target, f"{picture}<span>{shown}</span>")
 
 
 def _moment(target: str, inside: str) -> str:

@@ -58,7 +58,7 @@ def test_the_strip_has_the_very_frames_each_with_its_time(house: House, screen: 
     last = strip(screen).locator("a.moment").last
     last.scroll_into_view_if_needed()
     expect(last.locator("img")).to_have_js_property("naturalWidth", 224)
-    expect(last).to_have_text("0:06")
+    expect(last).to_have_text("0:06.0")
     last.click()
     shown = player(screen).evaluate("video => video.currentTime")
     assert wanted[-1].time <= shown < wanted[-1].time + 0.002

@@ -53,6 +53,11 @@ def test_a_strip_has_every_frame_with_its_time_and_its_clip() -> None:
     )
 
 
+def test_frames_less_than_a_second_apart_have_times_that_differ() -> None:
+    (only,) = found((VideoPart("abc", 4, 10.0, 11.0),))
+    assert re.findall("<span>(.*?)</span>", only.strips[0]) == ["0:10.1", "0:10.3", "0:10.6", "0:10.8"]
+
+
 def test_each_answer_has_the_strips_of_what_went_with_its_question() -> None:
     close = VideoPart("abc", 8, 10.0, 15.0)
     counts = [

@@ -60,7 +60,8 @@ def receipt(seed: int) -> Example:
         drawn = receipts.make(rng, domain)
         bought = drawn.purchase
         past = bought.date is not None and bought.date < "2026"  # a day to come would be called doubtful
-        if len(bought.items) >= 2 and bought.tax_amount and bought.payment and bought.time and bought.currency and past:
+        told = bought.tax_amount and bought.payment and bought.time and bought.currency
+        if len(bought.items) >= 2 and told and past:
             break
     turns = (
         _asked(receipt_chat.read(drawn, rng), prompts.RECEIPT),

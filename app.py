@@ -183,8 +183,7 @@ async def _batch(settings: Settings, folder: Path, preset: str, text: str, out: 
     from backend.batch.results import open_results
     from backend.batch.run import Batch, still_true
     from backend.chat.once import Once
-    from backend.house import media_limits, open_house
-    from backend.media.pages import PageReader
+    from backend.house import open_house
     from backend.tasks.registry import find_task
 
     _cancel_at_sigterm()
@@ -192,11 +191,8 @@ async def _batch(settings: Settings, folder: Path, preset: str, text: str, out: 
     with closing(open_results(out, folder, found.sources, preset, sys.stdout, text)) as results:
         results.keep(await still_true(results.rows, found.sources))
         with _kept_or_passing(settings) as data:
-            async with (
-                aclosing(PageReader(media_limits(settings))) as pages,
-                aclosing(open_house(settings, data)) as house,
-            ):
-                once = Once(house.chat, house.history)
+            async with aclosing(open_house(settings, data)) as house:
+                once, pages = Once(house.chat, house.history), house.store.pages
                 run = Batch(once, house.engine, pages, preset, text=text, video_frames=settings.video_frames)
                 await fill(results, found, run, sys.stderr)
     return 0

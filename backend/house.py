@@ -49,16 +49,11 @@ def open_house(settings: Settings, folder: Path) -> House:
     except OSError as error:
         reason = f"{folder} cannot be used ({error.strerror}); choose another folder with --data-dir."
         raise StorageError(reason) from error
-    store = MediaStore(media, media_limits(settings))
+    store = MediaStore(media, MediaLimits(file_bytes=settings.max_upload_bytes))
     history = History(folder / "history.db")
     engine = ProcessEngine(engine_spec(settings), media)
     engine.start()
     return House(engine, history, store, Chat(engine, history, store))
-
-
-def media_limits(settings: Settings) -> MediaLimits:
-    """What a file may be."""
-    return MediaLimits(file_bytes=settings.max_upload_bytes)
 
 
 def engine_spec(settings: Settings) -> EngineSpec:

@@ -12,7 +12,7 @@ from typing import TextIO
 from backend.errors import InputError
 from backend.types import Finished, Progress, Queued, Restarted, StreamEvent, TextDelta
 
-_MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts)", re.IGNORECASE)
+_MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts|pdf)", re.IGNORECASE)
 _CLEAR = "\r\x1b[K"
 # What would move the cursor, colour the screen or ring: whoever wrote the model's words does not own the terminal.
 _CONTROLS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\t"), ord("\n")})

@@ -23,7 +23,6 @@ from backend.batch.run import Batch
 from backend.chat.once import Once
 from backend.engine.engine import Engine
 from backend.errors import GlimpseError, InputError
-from backend.media.limits import MediaLimits
 from backend.media.pages import PageReader
 from backend.tasks.export import Cell, to_csv, to_xlsx
 from backend.tasks.registry import find_task, tasks
@@ -94,10 +93,10 @@ class _Run:
 class Runs:
     """The panel's listeners; a tab has one run at a time."""
 
-    def __init__(self, once: Once, engine: Engine, limits: MediaLimits, frames: int, folder: Path) -> None:
+    def __init__(self, once: Once, engine: Engine, pages: PageReader, frames: int, folder: Path) -> None:
         self._once = once
         self._engine = engine
-        self._pages = PageReader(limits)
+        self._pages = pages
         self._frames = frames
         self._folder = folder
         self._runs: dict[str, _Run] = {}
@@ -188,7 +187,7 @@ def build_panel() -> BatchPanel:
             label="Files",
             show_label=False,
             file_count="multiple",
-            file_types=[*FILE_TYPES, ".pdf"],
+            file_types=FILE_TYPES,
             height=170,
             elem_id="batch-files",
         )

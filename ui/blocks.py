@@ -16,7 +16,6 @@ from backend.chat.once import Once
 from backend.engine.engine import Engine
 from backend.errors import SettingsError
 from backend.history import History
-from backend.media.limits import MediaLimits
 from backend.settings import Settings
 from ui.batch import Runs, build_panel, wire_panel
 from ui.chat import Talk
@@ -73,7 +72,7 @@ def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine
         _wire_results(Takeaway(history, store, settings.data_dir / "uploads" / "results"), results, current, ended)
         _wire_endpoint(frame, side)
         Presets(once, frames).build()
-        runs = Runs(once, engine, MediaLimits(file_bytes=settings.max_upload_bytes), frames, uploads)
+        runs = Runs(once, engine, store.pages, frames, uploads)
         wire_panel(build_panel(), side, runs, _QUICK)
         page.unload(answers.forget)
         page.unload(runs.forget)

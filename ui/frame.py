@@ -20,6 +20,7 @@ FILE_TYPES = [
     "video",
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif", ".heic", ".heif"),
     *(".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp"),
+    ".pdf",
 ]
 # `$` would take prices for formulas.
 FORMULAS: list[dict[str, str | bool]] = [

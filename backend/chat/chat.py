@@ -81,7 +81,7 @@ class Chat:
                 emit(WAITING)
             async with self._run(conversation_id, stop_others=False):
                 async with self._intake.open():
-                    media = await self._intake.read(files, video_frames, interval, emit)
+                    media = await self._intake.read(files, self._max_files, video_frames, interval, emit)
                     draft = new_draft(wish, text, media, self._history.turns(conversation_id, owner))
                     await self._intake.prepare(draft.shown, emit)
                     reply = self._begin(draft)

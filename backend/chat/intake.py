@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from backend.errors import MediaTooLarge
+from backend.media.names import quoted
+from backend.media.sniff import sniff
 from backend.media.store import MediaStore
 from backend.types import MediaPart, Progress, VideoPart
 
@@ -15,6 +19,7 @@ log = logging.getLogger(__name__)
 
 Interval = tuple[float | None, float | None]
 """Seconds of a clip, from and to; None is its beginning or its end."""
+Tell = Callable[[Progress], None]
 
 
 class Intake:
@@ -45,27 +50,53 @@ class Intake:
                 self.collect()
 
     async def read(
-        self, files: Sequence[Path], frames: int, interval: Interval, progress: Callable[[Progress], None]
+        self, files: Sequence[Path], most: int, frames: int, interval: Interval, progress: Tell
     ) -> tuple[MediaPart, ...]:
         """Add the files side by side, clips by so many frames of an interval; their parts in the files' order.
+
+        Every page of a PDF is a picture; with them there may be `most`.
 
         Raises:
             UnsupportedMedia, MediaTooLarge, StorageError: the first file that cannot be taken; the others are let go.
         """
-        try:
-            async with asyncio.TaskGroup() as group:
-                add = partial(self._store.add, frames=frames, start=interval[0], end=interval[1], progress=progress)
-                tasks = [group.create_task(add(file)) for file in files]
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        with tempfile.TemporaryDirectory(prefix="glimpse-") as folder:
+            files = await self._paged(files, most, Path(folder), progress)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    add = partial(
+                        self._store.add, frames=frames, start=interval[0], end=interval[1], progress=progress
+                    )
+                    tasks = [group.create_task(add(file)) for file in files]
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
         return tuple(task.result() for task in tasks)
+
+    async def _paged(self, files: Sequence[Path], most: int, folder: Path, progress: Tell) -> list[Path]:
+        """The files, in the place of each PDF its pages, drawn in `folder`."""
+        paged: list[Path] = []
+        for number, file in enumerate(files):
+            if not await asyncio.to_thread(_is_pdf, file):
+                paged.append(file)
+                continue
+            count = await self._store.pages.count(file)
+            if len(paged) + count + len(files) - number - 1 > most:
+                raise MediaTooLarge(
+                    f"{quoted(file.name)} has {count} pages, and a message holds {most} pictures; "
+                    "send some of its pages, or ask of each page with “Many files” or glimpse batch."
+                )
+            own = folder / str(number)
+            own.mkdir()
+            for page in range(count):
+                progress(Progress("reading the pages", page, count))
+                paged.append(await self._store.pages.draw(file, page + 1, own))
+        return paged
 
     async def sample(
         self,
         media: Sequence[MediaPart],
         frames: int | None,
         interval: Interval | None,
-        progress: Callable[[Progress], None],
+        progress: Tell,
     ) -> tuple[MediaPart, ...]:
         """The same media, their clips with other frames, of another interval, where given; raises as `read` does."""
 
@@ -77,7 +108,7 @@ class Intake:
         await self.prepare(parts, progress)
         return tuple(parts)
 
-    async def prepare(self, media: Sequence[MediaPart], progress: Callable[[Progress], None]) -> None:
+    async def prepare(self, media: Sequence[MediaPart], progress: Tell) -> None:
         """Have the frames of all clips that are still kept; raises as `read` does."""
         for part in media:
             if isinstance(part, VideoPart) and self._store.holds(part.media_id):
@@ -118,3 +149,10 @@ class Intake:
         for media_id in gone - used:
             self._store.remove(media_id)
         self._store.collect(used)
+
+
+def _is_pdf(file: Path) -> bool:
+    try:
+        return sniff(file).suffix == ".pdf"
+    except OSError:  # whoever adds it says so
+        return False

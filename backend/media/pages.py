@@ -1,6 +1,5 @@
 """Pages of PDFs as picture files, drawn by a confined child. Runs in the page's process; see `decoder`."""
 
-import asyncio
 import tempfile
 from pathlib import Path
 
@@ -20,9 +19,9 @@ class PageReader:
         StorageError: the disk is full.
     """
 
-    def __init__(self, limits: MediaLimits | None = None) -> None:
-        self._limits = limits or MediaLimits()
-        self._decoder = Decoder(self._limits)
+    def __init__(self, decoder: Decoder, limits: MediaLimits) -> None:
+        self._decoder = decoder
+        self._limits = limits
 
     async def count(self, path: Path) -> int:
         """How many pages the PDF has."""
@@ -42,10 +41,6 @@ class PageReader:
         with tempfile.TemporaryDirectory(prefix="glimpse-") as raw:
             await self._decoder.decode(self._job(path, Path(raw), page), save)
         return drawn
-
-    async def aclose(self) -> None:
-        """End all children."""
-        await asyncio.to_thread(self._decoder.close)
 
     def _check_size(self, path: Path) -> None:
         shown, most = quoted(path.name), self._limits.file_bytes

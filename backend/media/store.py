@@ -22,6 +22,7 @@ from backend.media.decoder import Decoder
 from backend.media.frame import Frame
 from backend.media.limits import MediaLimits
 from backend.media.names import quoted
+from backend.media.pages import PageReader
 from backend.media.shelf import MediaFacts, Shelf, save_clean, save_facts, save_frame, save_times
 from backend.media.sniff import Sniffed, sniff
 from backend.media.worker import Job
@@ -46,12 +47,13 @@ _SPARE_BYTES = 64 << 20
 
 
 class MediaStore(Shelf):
-    """Media under one root folder; see `Shelf` for reading."""
+    """Media under one root folder; see `Shelf` for reading. `pages` draws those of PDFs, which can then be added."""
 
     def __init__(self, root: Path, limits: MediaLimits | None = None) -> None:
         super().__init__(root)
         self._limits = limits or MediaLimits()
         self._decoder = Decoder(self._limits)
+        self.pages = PageReader(self._decoder, self._limits)
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def warm(self) -> None:

@@ -11,7 +11,6 @@ from backend.chat import Chat
 from backend.chat.once import Once
 from backend.engine.scripted import ScriptedEngine
 from backend.history import History
-from backend.media.pages import PageReader
 from backend.media.store import MediaStore
 from backend.tasks.registry import find_task
 
@@ -26,11 +25,10 @@ class House:
         self.history = History(root / "history.db")
         self.store = MediaStore(root / "media")
         self.chat = Chat(self.engine, self.history, self.store)
-        self.pages = PageReader()
         self.once = Once(self.chat, self.history)
 
     def batch(self, preset: str = "caption") -> Batch:
-        return Batch(self.once, self.engine, self.pages, preset)
+        return Batch(self.once, self.engine, self.store.pages, preset)
 
     async def rows(self, preset: str = "caption", kept: Iterable[Row] = ()) -> list[Row]:
         sources = find(self.folder, find_task(preset).needs).sources
@@ -38,7 +36,6 @@ class House:
 
     async def close(self) -> None:
         await self.chat.close()
-        await self.pages.aclose()
         self.store.close()
         self.history.close()
 

@@ -57,7 +57,7 @@ async def test_every_file_and_page_is_a_row_and_nothing_is_kept(house: House, tm
 
 async def test_further_words_are_said_with_every_file(house: House) -> None:
     put(house, "a.png")
-    batch = Batch(house.once, house.engine, house.pages, "caption", text="In Welsh.")
+    batch = Batch(house.once, house.engine, house.store.pages, "caption", text="In Welsh.")
     (row,) = await all_of(batch.rows(find(house.folder, "image").sources))
     assert row.text == "In Welsh."
     assert house.engine.requests[0].messages[0].text == "Describe this image in one line.\nIn Welsh."

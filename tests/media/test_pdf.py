@@ -1,6 +1,7 @@
 """Pages of PDFs, drawn in a confined child: pytest tests/media/test_pdf.py"""
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest_asyncio
 from PIL import Image
 
 from backend.errors import MediaTooLarge, UnsupportedMedia
+from backend.media.decoder import Decoder
 from backend.media.limits import MediaLimits
 from backend.media.pages import PageReader
 from tests.media.pdfs import write_pdf
@@ -15,9 +17,9 @@ from tests.media.pdfs import write_pdf
 
 @pytest_asyncio.fixture
 async def reader() -> AsyncIterator[PageReader]:
-    made = PageReader()
-    yield made
-    await made.aclose()
+    limits = MediaLimits()
+    with closing(Decoder(limits)) as decoder:
+        yield PageReader(decoder, limits)
 
 
 async def test_each_page_is_drawn_upright_on_white(reader: PageReader, tmp_path: Path) -> None:
@@ -79,11 +81,9 @@ async def test_a_page_that_is_not_there_is_refused(reader: PageReader, tmp_path:
 
 async def test_too_many_pages_or_bytes_are_refused(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", ["", "", ""])
-    reader = PageReader(MediaLimits(pdf_pages=2))
-    with pytest.raises(MediaTooLarge, match=r"“a.pdf” has more than the 2 pages we read"):
-        await reader.count(path)
-    await reader.aclose()
-    small = PageReader(MediaLimits(file_bytes=10))
-    with pytest.raises(MediaTooLarge, match=r"“a.pdf” has 0 MB, more than the 0 MB we read"):
-        await small.count(path)
-    await small.aclose()
+    for limits, sentence in (
+        (MediaLimits(pdf_pages=2), r"“a.pdf” has more than the 2 pages we read"),
+        (MediaLimits(file_bytes=10), r"“a.pdf” has 0 MB, more than the 0 MB we read"),
+    ):
+        with closing(Decoder(limits)) as decoder, pytest.raises(MediaTooLarge, match=sentence):
+            await PageReader(decoder, limits).count(path)

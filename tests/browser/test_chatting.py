@@ -10,6 +10,7 @@ from backend.engine.scripted import Gate
 from backend.errors import OutOfMemory
 from backend.types import Progress, Queued
 from tests.browser.screen import STOPPED, Screen
+from tests.media.pdfs import write_pdf
 from tests.ui.house import House, picture
 
 BOTH = pytest.mark.parametrize("context", ["desktop", "phone"], indirect=True)
@@ -38,6 +39,14 @@ def test_a_dropped_picture_is_answered_word_by_word(house: House, screen: Screen
     expect(screen.figures).to_have_text(["3 tokens · first token 0.00 s · 1 image · scripted"])
     expect(screen.questions).to_have_text(["", "What is this?"])
     expect(screen.pictures).to_have_js_property("naturalWidth", 160)
+
+
+def test_a_dropped_pdf_is_shown_page_by_page(house: House, screen: Screen, tmp_path: Path) -> None:
+    screen.drop(write_pdf(tmp_path / "bill.pdf", ["1 0 0 rg 0 0 72 72 re f", "0 0 1 rg 0 0 72 72 re f"]))
+    screen.send("How much?")
+    screen.finished()
+    expect(screen.pictures).to_have_count(2)
+    expect(screen.figures).to_contain_text("2 images")
 
 
 @BOTH

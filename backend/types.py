@@ -14,11 +14,19 @@ class TextPart:
     text: str
 
 
+Box = tuple[int, int, int, int]
+"""A part of an image in its pixels: left, top, right and bottom, the last two not in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image in the media store; `media_id` is the SHA-256 of the file as it came, in hex."""
+    """An image in the media store, or the part of it within `box`.
+
+    `media_id` is the SHA-256 of the file as it came, in hex.
+    """
 
     media_id: str
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +182,15 @@ class Restarted:
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """Characters [start, end) of an answer that the model wrote with this probability, from 0 to 1."""
+    """Characters [start, end) of an answer that the model wrote with this probability, from 0 to 1.
+
+    `again` is whether it has read them a second time, on a closer look; what it was sure of then stands here too.
+    """
 
     start: int
     end: int
     probability: float
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +207,10 @@ StreamEvent = Queued | Progress | TextDelta | Restarted | Finished
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The loaded model as the page needs to know it. `sampling` holds the model's own defaults, all filled in."""
+    """The loaded model as the page needs to know it. `sampling` holds the model's own defaults, all filled in.
+
+    `canvas` is how many pixels of one image it sees at most, what is larger being shrunk; 0 where that is not known.
+    """
 
     id: str
     name: str
@@ -206,6 +221,7 @@ class ModelInfo:
     images: bool
     video: bool
     sampling: SamplingParams
+    canvas: int = 0
 
 
 EngineState = Literal["loading", "ready", "failed", "closed"]

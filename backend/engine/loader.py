@@ -109,6 +109,7 @@ def _loaded(spec: EngineSpec, model: Any, processor: Any, placement: Placement) 
         images=family.images,
         video=family.video,
         sampling=model_sampling(model.generation_config),
+        canvas=family.canvas,
     )
     return Loaded(model, processor, tokenizer, family, info, prefix)
 

@@ -168,9 +168,12 @@ class Pictures:
 
     def _read(self, part: MediaPart) -> Image.Image | list[Frame]:
         if part not in self._pixels:
-            source = self._media
-            self._pixels[part] = source.image(part.media_id) if isinstance(part, ImagePart) else source.frames(part)
+            self._pixels[part] = self._image(part) if isinstance(part, ImagePart) else self._media.frames(part)
         return self._pixels[part]
+
+    def _image(self, part: ImagePart) -> Image.Image:
+        image = self._media.image(part.media_id)
+        return image.crop(part.box) if part.box else image
 
 
 def placed(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,15 @@ class Shelf:
         """The clean pixels of an image: RGB, upright."""
         return _pixels(_only(self._folder(media_id), "clean.*"))
 
+    def size(self, media_id: str) -> tuple[int, int]:
+        """Width and height of those pixels."""
+        path = _only(self._folder(media_id), "clean.*")
+        try:
+            with Image.open(path, formats=("JPEG", "PNG")) as image:
+                return image.size
+        except OSError as error:
+            raise StorageError(_GONE) from error
+
     def sampled(self, part: VideoPart) -> bool:
         """Whether the frames that the part asks for are there."""
         return (self._frames_folder(part) / "times.json").is_file()

@@ -66,6 +66,7 @@ def test_the_page_learns_what_was_loaded(models: dict[str, Loaded], checkpoints:
     assert models["mllama"].info == ModelInfo(
         id=str(checkpoints["mllama"]), name="mllama", family="mllama", context_length=4096, precision="fp32",
         device="CPU", images=True, video=False, sampling=SamplingParams(1024, 0.6, 0.9, 50, 0.0, 1.0),
+        canvas=4 * 28 * 28,
     )  # fmt: skip
     assert models["llama"].info.images is False
     assert models["llama"].info.sampling.max_new_tokens == 5

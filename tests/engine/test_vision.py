@@ -11,7 +11,7 @@ from backend.engine.loader import Loaded
 from backend.engine.lru import ByteLRU
 from backend.engine.pictures import Pictures
 from backend.engine.prompt import Limits, Prompt, build_prompt
-from backend.types import Message
+from backend.types import ImagePart, Message
 from tests.engine.fakes import Store, image, reply, user
 
 TALK = [user("What will you see?"), reply("Who knows."), user(image("red"), image("blue"), "And now?")]
@@ -62,6 +62,13 @@ def test_cached_and_recomputed_scores_agree(models: dict[str, Loaded], checkpoin
     bare = AutoModelForImageTextToText.from_pretrained(checkpoints["mllama"]).eval()
     assert apart(bare) > 0.1
     assert apart(loaded.model) < 1e-3
+
+
+def test_a_part_of_an_image_is_seen_as_an_image_of_its_own(models: dict[str, Loaded]) -> None:
+    part = ImagePart("red", box=(0, 10, 30, 20))
+    prompt, pictures = prompted(models["mllama"], [user(image("red"), "And?"), reply("Well."), user(part, "Closer?")])
+    assert [picture.part for picture in prompt.pictures or ()] == [image("red"), part]
+    assert pictures.whole(part, *pictures.shown(part, 0)).images[0].size == (30, 10)
 
 
 def test_a_model_is_itself_again_after_features_were_given(models: dict[str, Loaded]) -> None:

@@ -137,6 +137,12 @@ async def test_what_the_camera_wrote_beside_the_pixels_is_not_in_the_clean_copy(
     assert b"at home" not in store.preview(part).read_bytes()
 
 
+async def test_the_size_of_an_image_is_that_of_its_clean_pixels(tmp_path: Path, store: MediaStore) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    part = await store.add(tmp_path / "a.png")
+    assert store.size(part.media_id) == store.image(part.media_id).size == (40, 30)
+
+
 async def test_a_huge_photo_is_kept_smaller(tmp_path: Path, root: Path) -> None:
     store = MediaStore(root, MediaLimits(clean_pixels=10_000))
     part = await store.add(_picture(tmp_path / "huge.jpg", kind="JPEG", size=(400, 100)))

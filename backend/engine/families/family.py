@@ -68,6 +68,11 @@ class Family(Protocol):
         ...
 
     @property
+    def canvas(self) -> int:
+        """How many pixels of one image are seen at most, what is larger being shrunk; 0 where that is not known."""
+        ...
+
+    @property
     def reach(self) -> Reach:
         """What text can look at."""
         ...
@@ -105,6 +110,7 @@ class ImageFamily:
     name: str
     images: bool = True
     video: bool = False
+    canvas: int = 0
     reach: Reach = field(default_factory=Reach)
     prefix: PrefixRules | None = None
     steps: tuple[str, ...] = ()

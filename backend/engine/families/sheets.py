@@ -73,6 +73,7 @@ def mllama(config: Any, processor: Any) -> SheetFamily:
     tile = images.size["height"] if "height" in images.size else max(images.size.values())
     return SheetFamily(
         name=config.model_type,
+        canvas=images.max_image_tiles * tile * tile,
         reach=Reach(latest_only=True, repeat=4),
         prefix=CrossRules(processor.image_token_id, frozenset(config.get_text_config().cross_attention_layers)),
         side=tile * max(1, isqrt(images.max_image_tiles)),

@@ -19,6 +19,7 @@ class TextFamily:
     name: str
     images: bool = False
     video: bool = False
+    canvas: int = 0
     reach: Reach = field(default_factory=Reach)
     prefix: PrefixRules | None = field(default_factory=TokenRules)
     steps: tuple[str, ...] = ()

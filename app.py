@@ -125,10 +125,11 @@ def ask(argv: Sequence[str]) -> int:
 
 async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str) -> int:
     from backend.house import open_house
+    from backend.tasks.registry import find_task
     from backend.terminal import Terminal
 
     _cancel_at_sigterm()
-    terminal = Terminal(sys.stdout, sys.stderr)
+    terminal = Terminal(sys.stdout, sys.stderr, whole=find_task(preset).revises and not sys.stdout.isatty())
     with _kept_or_passing(settings) as folder:
         async with aclosing(open_house(settings, folder)) as house:
             conversation = house.history.create()

@@ -48,26 +48,35 @@ def _is_file(path: Path) -> bool:
 class Terminal:
     """Writes an answer to `out` as it grows, and to `err` what happens before it, in a line that goes again.
 
-    That line is for people: it is left out where `err` is no terminal.
+    That line is for people: it is left out where `err` is no terminal. With `whole` an answer is written at its end,
+    for programs that read one which may be written again.
     """
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO, err: TextIO, *, whole: bool = False) -> None:
         self._out, self._err = out, err
+        self._whole = whole
+        self._held = ""
         self._noted = False
         self._open = False
 
     def show(self, event: StreamEvent) -> None:
         """Show one event."""
         match event:
+            case TextDelta(text) if self._whole:
+                self._held += text
             case TextDelta(text):
                 self._note("")
                 self._write(text.translate(_CONTROLS) if self._out.isatty() else text)
+            case Restarted() if self._whole:
+                self._held = ""
             case Restarted():
                 self.end()
                 self._err.write("(not right yet; written again)\n")
             case Queued(position):
                 self._note(f"queued as number {position}")
             case Progress():
+                if self._open and self._err.isatty():  # the line that goes again would take the answer's with it
+                    self._write("\n")
                 self._note(event.words)
             case Finished("length", usage):
                 self.end()
@@ -76,6 +85,8 @@ class Terminal:
     def end(self) -> None:
         """Leave whole lines behind, wherever the answer stands."""
         self._note("")
+        self._write(self._held)
+        self._held = ""
         if self._open:
             self._write("\n")
 

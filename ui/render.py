@@ -70,7 +70,7 @@ class Media(Clips, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An answer that is being written: the last event before its text, the text so far, and how long it is awaited."""
+    """An answer that is being written: what is done before its next text, the text so far, how long it is awaited."""
 
     note: Queued | Progress | None = None
     text: str = ""
@@ -119,15 +119,20 @@ def answered(turn: Turn, of: Seen = NOTHING) -> Bubble:
 
 def answering(task: str, pending: Pending) -> Bubble:
     """An answer that is being written."""
-    if pending.text.strip():
-        return {"role": "assistant", "content": [answer(task, pending.text)]}
-    return {"role": "assistant", "content": [_row("progress", progress(pending))]}
+    line = [_row("progress", progress(pending))] if pending.note or not pending.text.strip() else []
+    text = [answer(task, pending.text)] if pending.text.strip() else []
+    return {"role": "assistant", "content": [*text, *line]}
 
 
 def later(pending: Pending, batch: Sequence[StreamEvent], text: str, waited: float) -> Pending:
-    """What is pending after more events: the latest note, the text so far, the seconds since the start."""
-    notes = [event for event in batch if isinstance(event, Queued | Progress)]
-    return Pending(notes[-1] if notes else pending.note, text, waited)
+    """What is pending after more events: the note that no text came after, the text so far, the seconds in all."""
+    note = pending.note
+    for event in batch:
+        if isinstance(event, Queued | Progress):
+            note = event
+        elif isinstance(event, TextDelta):
+            note = None
+    return Pending(note, text, waited)
 
 
 def grown(pieces: list[str], batch: Sequence[StreamEvent]) -> list[str]:

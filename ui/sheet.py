@@ -90,11 +90,6 @@ def rows(result: Result, *, numbers: bool = False) -> list[dict[str, str | int |
     return [{**line, **single} for line in lines] or ([single] if single else [])
 
 
-def named(path: str) -> str:
-    """A path in words: `items[0].unit_price` is "items 1, unit price"."""
-    return re.sub(r"\[(\d+)\]", lambda found: f" {int(found[1]) + 1}", path).replace(".", ", ").replace("_", " ")
-
-
 def _listed(value: Any) -> str:
     """The path of the longest list of plain objects at the top, "" without one; of `items` alone where they are."""
     lists = [

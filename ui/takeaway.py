@@ -14,12 +14,13 @@ import gradio as gr
 from backend.errors import GlimpseError, InputError
 from backend.history import History, Turn
 from backend.tasks.export import to_csv, to_xlsx
+from backend.tasks.json_text import named
 from backend.tasks.mathml import to_mathml
 from backend.tasks.registry import tasks
 from backend.tasks.result import Answer, Result
 from backend.types import ImagePart
 from ui.markdown import literal, neutralise
-from ui.sheet import CHECK, Rows, Sheet, corrected, named, rows, sheet
+from ui.sheet import CHECK, Rows, Sheet, corrected, rows, sheet
 from ui.wiring import owner, readable
 
 if TYPE_CHECKING:
@@ -183,7 +184,9 @@ def _note(result: Result) -> str:
     if not result.whole:
         return _failed(CUT if result.source.strip() else BROKEN)
     lines = [f"- **{literal(named(doubt.path) or 'all of it')}**: {literal(doubt.why)}" for doubt in result.doubts]
-    return "\n".join(["Look at these again:", "", *lines]) if lines else ""
+    said = "\n".join(["Look at these again:", "", *lines]) if lines else ""
+    again = ", ".join(literal(named(path)) for path in result.again)
+    return "\n\n".join(filter(None, (said, f"Read twice, the second time closer: {again}." if again else "")))
 
 
 def _failed(sentence: str) -> str:

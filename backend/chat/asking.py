@@ -88,17 +88,26 @@ def _told(request: GenerationRequest, text: str, wrong: str) -> GenerationReques
     return replace(request, messages=(*request.messages, *said))
 
 
-def _joined(parts: Sequence[_Part]) -> Finished:
-    ends = [part.finished for part in parts if part.finished is not None]
-    usages = [end.usage for end in ends]
-    cut: FinishReason = next((end.finish_reason for end in ends if end.finish_reason != "stop"), "stop")
-    usage = Usage(
+def spent(usages: Sequence[Usage]) -> Usage:
+    """What all of them took together; what was shown and when the first token came is as the first has it."""
+    return replace(
+        usages[0],
         prompt_tokens=sum(one.prompt_tokens for one in usages),
         completion_tokens=sum(one.completion_tokens for one in usages),
         reused_tokens=sum(one.reused_tokens for one in usages),
-        images=sum(part.finished.usage.images for part in parts if part.finished and not part.void),
-        frames=sum(part.finished.usage.frames for part in parts if part.finished and not part.void),
-        time_to_first_token=usages[0].time_to_first_token,
         seconds=sum(one.seconds for one in usages),
+    )
+
+
+def _joined(parts: Sequence[_Part]) -> Finished:
+    ends = [part.finished for part in parts if part.finished is not None]
+    cut: FinishReason = next((end.finish_reason for end in ends if end.finish_reason != "stop"), "stop")
+    standing = [part.finished.usage for part in parts if part.finished and not part.void]
+    usage = replace(
+        spent([end.usage for end in ends]),
+        images=sum(one.images for one in standing),
+        frames=sum(one.frames for one in standing),
+        left_out=max(one.left_out for one in standing),
+        shown=next((one.shown for one in standing if one.shown), ""),
     )
     return Finished(cut, usage, tuple(one for part in parts for one in part.unsure))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.chat.asking import answers
+from backend.chat.closer import look_closer
 from backend.chat.draft import Draft, Wish, new_draft, revised_draft
 from backend.chat.intake import Intake, Interval
 from backend.chat.reply import Reply
@@ -21,7 +22,8 @@ from backend.errors import GlimpseError, InputError, ModelFailed, StorageError
 from backend.history import History, Turn
 from backend.media.store import MediaStore
 from backend.tasks.registry import find_task
-from backend.types import SamplingParams, StreamEvent
+from backend.tasks.result import Answer
+from backend.types import Finished, GenerationRequest, Restarted, SamplingParams, StreamEvent, TextDelta
 
 log = logging.getLogger(__name__)
 
@@ -203,12 +205,16 @@ class Chat:
             with _readable():
                 requests = draft.requests(self._intake.keeps)
                 reply.images = sum(request.images for request in requests)
+                last: StreamEvent | None = None
                 async with aclosing(answers(self._engine, requests, draft.task.complaint)) as events:
-                    async for event in events:
-                        reply.take(event, self._model())
-                        emit(event)
-                if not reply.ended:
+                    async for last in events:
+                        reply.take(last, self._model())
+                        if not isinstance(last, Finished):
+                            emit(last)
+                if not isinstance(last, Finished):
                     raise ModelFailed("The model's answer broke off; press Retry.")
+                # Whole and kept from here on: who stops the second look has the first reading.
+                emit(await self._again(draft, requests, reply, last, emit))
         except asyncio.CancelledError:
             reply.stop(self._model())
             raise
@@ -216,6 +222,24 @@ class Chat:
             with suppress(StorageError):  # the database has logged it, and the first error says more
                 reply.fail(str(error), self._model())
             raise
+
+    async def _again(
+        self, draft: Draft, requests: Sequence[GenerationRequest], reply: Reply, first: Finished, emit: Emit
+    ) -> Finished:
+        """A closer look at what is doubtful in an answer that has ended; its end, with what it takes then."""
+        if draft.task.again is None:
+            return first
+        read = Answer(reply.text, draft.user.text, first.unsure)
+        looked, usage = await look_closer(
+            self._engine, requests, draft.task.again, read, first, self._store.size, emit
+        )
+        finished = replace(first, usage=usage, unsure=looked.unsure)
+        if finished != first:
+            reply.amend(looked.text, finished, self._model())
+        if looked.text != read.text:
+            emit(Restarted("read again, closer"))
+            emit(TextDelta(looked.text))
+        return finished
 
     def _model(self) -> str | None:
         model = self._engine.status.model

@@ -53,6 +53,11 @@ class Reply:
             case Finished(reason, usage, unsure):
                 self._end(self.begin(), reason, usage, model, unsure=unsure)
 
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return "".join(self._pieces)
+
     def _grow(self, piece: str, tokens: int) -> None:
         turn_id, now = self.begin(), self._clock()
         self._pieces.append(piece)
@@ -60,8 +65,13 @@ class Reply:
         began, first = (*self._times, now, now)[:2]
         self._times = [began, first, now]
         if now - self._kept >= self._every:
-            self._history.write_reply(turn_id, "".join(self._pieces))
+            self._history.write_reply(turn_id, self.text)
             self._kept = now
+
+    def amend(self, text: str, finished: Finished, model: str | None) -> None:
+        """Put another whole answer in the place of one that has ended, as a second look leaves it."""
+        reason, usage, unsure = finished.finish_reason, finished.usage, finished.unsure
+        self._history.write_reply(self.begin(), text, reason, usage, model, None, unsure)
 
     def stop(self, model: str | None) -> None:
         """Keep the answer as far as it came, as stopped by a person, with the figures that are known by then."""
@@ -90,5 +100,5 @@ class Reply:
         unsure: tuple[Unsure, ...] = (),
     ) -> None:
         if not self.ended:
-            self._history.write_reply(turn_id, "".join(self._pieces), reason, usage, model, error, unsure)
+            self._history.write_reply(turn_id, self.text, reason, usage, model, error, unsure)
             self.ended = True

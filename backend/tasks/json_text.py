@@ -62,14 +62,35 @@ def leaves(text: str, start: int = 0) -> list[Leaf]:
     return found
 
 
+def stretches(leaf: Leaf, unsure: Sequence[Unsure]) -> list[Unsure]:
+    """What is known of a field's characters."""
+    return [one for one in unsure if one.start < leaf.end and leaf.start < one.end]
+
+
+def confidence(leaf: Leaf, unsure: Sequence[Unsure]) -> float:
+    """The probability of a field's least probable token; 1 where the model was sure."""
+    return min((one.probability for one in stretches(leaf, unsure)), default=1.0)
+
+
 def hesitations(text: str, start: int, unsure: Sequence[Unsure]) -> tuple[Doubt, ...]:
     """The fields of the value at `start` that the model wrote with doubt, by its own probabilities."""
+    again = set(read_again(text, start, unsure))
     found = []
     for leaf in leaves(text, start):
-        least = min((one.probability for one in unsure if one.start < leaf.end and leaf.start < one.end), default=1.0)
-        if least < DOUBTFUL:
-            found.append(Doubt(leaf.path, f"the model was unsure here ({least:.0%})"))
+        if (least := confidence(leaf, unsure)) < DOUBTFUL:
+            closer = ", and looked twice" if leaf.path in again else ""
+            found.append(Doubt(leaf.path, f"the model was unsure here ({least:.0%}){closer}"))
     return tuple(found)
+
+
+def read_again(text: str, start: int, unsure: Sequence[Unsure]) -> tuple[str, ...]:
+    """The fields of the value at `start` that were read a second time."""
+    return tuple(leaf.path for leaf in leaves(text, start) if any(one.again for one in stretches(leaf, unsure)))
+
+
+def named(path: str) -> str:
+    """A path in words: `items[0].unit_price` is "items 1, unit price"."""
+    return re.sub(r"\[(\d+)\]", lambda found: f" {int(found[1]) + 1}", path).replace(".", ", ").replace("_", " ")
 
 
 def indented(value: Any, margin: str = "\n") -> str:

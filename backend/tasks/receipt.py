@@ -3,16 +3,18 @@
 Money stays as printed, in units of the currency. What is not printed is null: never invented.
 """
 
+from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from backend.tasks import own_schema, receipt_checks
 from backend.tasks.currency import CODES
-from backend.tasks.json_text import hesitations, indented, load, objects
+from backend.tasks.json_text import hesitations, indented, load, objects, read_again
 from backend.tasks.result import Answer, Result
+from backend.tasks.second_look import SecondLook
 from backend.tasks.task import VERBATIM, Task, fenced
 from backend.types import Grammar
 
@@ -113,7 +115,12 @@ def grammar(text: str = "") -> Grammar:
 
 @cache
 def _form() -> Grammar:
-    return own_schema.held(Receipt.model_json_schema(mode="serialization"))
+    return own_schema.held(_schema())
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Receipt.model_json_schema(mode="serialization")
 
 
 def _ask(text: str) -> str:
@@ -127,7 +134,14 @@ def _result(answer: Answer, start: int, end: int, ours: bool) -> Result:
     if value is None or (ours and receipt is None):
         return Result("json", source, whole=False)
     wrong = receipt_checks.doubts(receipt, answer.today) if ours and receipt else ()
-    return Result("json", indented(value), doubts=(*wrong, *hesitations(answer.text, start, answer.unsure)))
+    doubts = (*wrong, *hesitations(answer.text, start, answer.unsure))
+    return Result("json", indented(value), doubts=doubts, again=read_again(answer.text, start, answer.unsure))
+
+
+def _failing(source: str, today: date) -> frozenset[str] | None:
+    """The fields that do not fit the others; None where this is no receipt."""
+    receipt = _read(source)
+    return None if receipt is None else frozenset(doubt.path for doubt in receipt_checks.doubts(receipt, today))
 
 
 def _loaded(source: str) -> object | None:
@@ -156,6 +170,7 @@ TASKS = (
         ask=_ask,
         grammar=grammar,
         results=results,
+        again=SecondLook(results, _schema, _failing),
         each=True,
     ),
 )

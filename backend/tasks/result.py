@@ -19,12 +19,16 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One result in an answer. `whole` is false for what is cut, or does not parse or fit its form: shown as such."""
+    """One result in an answer. `whole` is false for what is cut, or does not parse or fit its form: shown as such.
+
+    `again` are the paths of fields that the model has read a second time, on a closer look.
+    """
 
     kind: Kind
     source: str
     whole: bool = True
     doubts: tuple[Doubt, ...] = ()
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

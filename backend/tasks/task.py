@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from backend.tasks.result import Answer, Result
+from backend.tasks.second_look import SecondLook
 from backend.types import Grammar, SamplingParams
 
 Needs = Literal["nothing", "image", "video"]
@@ -52,7 +53,8 @@ class Task:
 
     `grammar` is what the answer is held to, by what the person wrote. `each` has every image of a message read alone,
     the answers parted by two empty lines. `complaint` is what is wrong with a whole answer, in words for the model; it
-    is told once. `results` is what can be taken away. `ask` makes the model's text where `prompt` is not all of it.
+    is told once. `results` is what can be taken away, and `again` how what is doubtful in it is read a second time.
+    `ask` makes the model's text where `prompt` is not all of it.
     """
 
     name: str
@@ -66,7 +68,13 @@ class Task:
     grammar: Callable[[str], Grammar | None] = free
     results: Callable[[Answer], tuple[Result, ...]] = no_results
     complaint: Callable[[str], str] = content
+    again: SecondLook | None = None
     each: bool = False
+
+    @property
+    def revises(self) -> bool:
+        """Whether an answer that is written may be written again."""
+        return self.again is not None or self.complaint is not content
 
     def compose(self, text: str) -> str:
         """The text that the model reads for a turn in which the person wrote `text`, perhaps nothing."""

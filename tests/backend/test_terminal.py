@@ -10,7 +10,7 @@ import pytest
 
 from backend.errors import InputError
 from backend.terminal import Terminal, sort_words
-from backend.types import Finished, Progress, Queued, StreamEvent, TextDelta, Usage
+from backend.types import Finished, Progress, Queued, Restarted, StreamEvent, TextDelta, Usage
 
 EVENTS: list[StreamEvent] = [
     Queued(2),
@@ -93,6 +93,22 @@ def test_a_partial_answer_ends_with_its_line_and_a_whole_line_stays_one():
     err = Tty()
     assert shown([Progress("starting")], err) == ""
     assert err.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_program_reads_an_answer_that_was_written_again_once():
+    events = [TextDelta("one"), Progress("again"), Restarted("wrong"), TextDelta("two"), Finished("stop", Usage(1, 1))]
+    out, err = io.StringIO(), io.StringIO()
+    terminal = Terminal(out, err, whole=True)
+    for event in events:
+        terminal.show(event)
+    assert out.getvalue() == ""
+    terminal.end()
+    assert (out.getvalue(), err.getvalue()) == ("two\n", "")
+    assert shown(events, err) == "one\ntwo\n"
+
+
+def test_what_is_done_after_the_first_words_leaves_them_standing():
+    assert shown([TextDelta("{}"), Progress("reading total again, closer")], Tty(), Tty()) == "{}\n"
 
 
 def test_an_answer_that_was_cut_says_so_apart():

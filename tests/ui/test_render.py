@@ -186,10 +186,22 @@ def test_a_line_says_what_happens_before_the_first_word(pending: Pending, line: 
     assert render.progress(pending) == line
 
 
-def test_the_latest_note_stands() -> None:
-    batch = [Queued(1), Progress("reading"), TextDelta("a")]
-    assert render.later(Pending(), batch, "a", 1.0) == Pending(Progress("reading"), "a", 1.0)
+def test_the_latest_note_stands_until_text_comes_after_it() -> None:
+    notes = [Queued(1), Progress("reading")]
+    assert render.later(Pending(), notes, "", 1.0) == Pending(Progress("reading"), "", 1.0)
     assert render.later(Pending(Queued(1)), [], "", 2.0) == Pending(Queued(1), "", 2.0)
+    assert render.later(Pending(), [*notes, TextDelta("a")], "a", 1.0) == Pending(None, "a", 1.0)
+    assert render.later(Pending(), [TextDelta("a"), Progress("again")], "a", 1.0) == Pending(
+        Progress("again"), "a", 1.0
+    )
+
+
+def test_what_is_done_after_the_first_words_stands_under_them() -> None:
+    again = Progress("reading total again, closer")
+    assert render.answering("chat", Pending(again, "Some words.")) == {
+        "role": "assistant",
+        "content": ["Some words.", '<span class="progress">reading total again, closer</span>'],
+    }
 
 
 def model(model_id: str, name: str) -> ModelInfo:

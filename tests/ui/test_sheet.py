@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.tasks.export import to_csv, to_xlsx
-from backend.tasks.json_text import indented, load
+from backend.tasks.json_text import indented, load, named
 from backend.tasks.receipt import Item, Receipt, Tax, parse
 from backend.tasks.result import Doubt, Result
-from ui.sheet import CHECK, Sheet, corrected, named, rows, sheet
+from ui.sheet import CHECK, Sheet, corrected, rows, sheet
 
 SOURCE = """{
   "shop": "Corner",

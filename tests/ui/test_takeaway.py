@@ -54,6 +54,13 @@ async def test_a_receipt_is_shown_beside_its_image_with_what_is_doubtful(
     assert [file.visible for file in files] == [True, True, True]
 
 
+async def test_what_was_read_twice_is_said(house: House, panel: Takeaway, tmp_path: Path) -> None:
+    ending = Finished("stop", Usage(1, 1), (Unsure(8, 16, 1.0, again=True),))
+    right = RECEIPT.replace("2.60", "2.50")
+    conversation = await asked(house, "receipt", [right, ending], picture(tmp_path / "a.png"))
+    assert note(panel.show(REQUEST, conversation)) == "Read twice, the second time closer: shop."
+
+
 async def test_a_correction_is_checked_anew(house: House, panel: Takeaway, tmp_path: Path) -> None:
     conversation = await asked(house, "receipt", [RECEIPT], picture(tmp_path / "a.png"))
     key = panel.show(REQUEST, conversation)[1].value

@@ -1,0 +1,156 @@
+"""A second look at the doubtful fields of a JSON answer: which, how they are asked again, what is kept of it. Pure."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from backend.tasks import own_schema
+from backend.tasks.json_text import Leaf, confidence, leaves, load, objects, stretches
+from backend.tasks.result import Answer, Result
+from backend.types import Grammar, Unsure
+
+_PROMPT = (
+    "This is a part of the receipt. Read these of its fields again and answer with JSON only:\n{fields}\n"
+    "Use null for what is not printed in this part."
+)
+_ENTRY = re.compile(r"(\w+\[\d+\])\.(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of object `number` of an answer; `place` is how far down its image it is expected, from 0 to 1."""
+
+    number: int
+    path: str
+    place: float
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """How one task looks again.
+
+    `results` reads an answer with its doubts; `schema` is the form of one object; `failing` are the paths of an
+    object's fields that do not fit the others by that day, None where the object is none of the task's.
+    """
+
+    results: Callable[[Answer], tuple[Result, ...]]
+    schema: Callable[[], dict[str, Any]]
+    failing: Callable[[str, date], frozenset[str] | None]
+
+    def fields(self, answer: Answer) -> tuple[tuple[Field, ...], ...]:
+        """What is doubtful in each object of an answer; nothing in answers by a schema of a person's own."""
+        if own_schema.find(answer.asked) is not None:
+            return ()
+        starts = [start for start, _ in objects(answer.text)]
+        found = zip(starts, self.results(answer), strict=True)
+        return tuple(_doubtful(answer.text, start, number, one) for number, (start, one) in enumerate(found))
+
+    def ask(self, answer: Answer, asked: Sequence[Field]) -> tuple[str, Grammar]:
+        """The words that ask for some fields again, and the form of the reply: their paths, each with its value."""
+        schema = self.schema()
+        form = {
+            "type": "object",
+            "properties": {one.path: {"anyOf": [_form(schema, one.path), {"type": "null"}]} for one in asked},
+            "required": [one.path for one in asked],
+            "additionalProperties": False,
+            "$defs": schema.get("$defs", {}),
+        }
+        lines = [f"- {one.path}{_beside(answer.text, one)}" for one in asked]
+        return _PROMPT.format(fields="\n".join(lines)), own_schema.held(form)
+
+    def merge(self, answer: Answer, asked: Sequence[Field], reading: Answer) -> Answer:
+        """The answer with what its fields were read as the second time, where that is to be trusted more.
+
+        That is where more of the object adds up with it; or as much, and the model was surer of it. A field that was
+        not seen in the second place stays as it was.
+        """
+        try:
+            load(reading.text)
+        except ValueError:  # cut
+            return answer
+        second = {leaf.path: leaf for leaf in leaves(reading.text)}
+        for one in asked:
+            leaf = second.get(one.path)
+            value = reading.text[leaf.start : leaf.end] if leaf else "null"
+            if leaf and value != "null":
+                answer = self._surer(answer, one, value, confidence(leaf, reading.unsure))
+        return answer
+
+    def _surer(self, answer: Answer, one: Field, value: str, probability: float) -> Answer:
+        leaf = _leaf(answer.text, one)
+        first = confidence(leaf, answer.unsure)
+        as_it_was = _put(answer, leaf, answer.text[leaf.start : leaf.end], first)
+        other = _put(answer, leaf, value, probability)
+        before, after = self._failing(as_it_was, one.number), self._failing(other, one.number)
+        if before is None or after is None:
+            return as_it_was
+        return other if after < before or (after <= before and probability > first) else as_it_was
+
+    def _failing(self, answer: Answer, number: int) -> frozenset[str] | None:
+        start, end = list(objects(answer.text))[number]
+        return self.failing(answer.text[start:end], answer.today)
+
+
+def _doubtful(text: str, start: int, number: int, result: Result) -> tuple[Field, ...]:
+    """The fields of an object that is whole, each where its line is among those that are printed.
+
+    An answer has them in the order in which they are printed, those of one item in one line.
+    """
+    doubted = {doubt.path for doubt in result.doubts}
+    if not result.whole or not doubted:
+        return ()
+    found = leaves(text, start)
+    printed = [leaf for leaf in found if leaf.path in doubted or text[leaf.start : leaf.end] != "null"]
+    lines = list(dict.fromkeys(_line(leaf.path) for leaf in printed))
+    return tuple(
+        Field(number, leaf.path, (lines.index(_line(leaf.path)) + 0.5) / len(lines))
+        for leaf in found
+        if leaf.path in doubted
+    )
+
+
+def _line(path: str) -> str:
+    return path.partition(".")[0]
+
+
+def _leaf(text: str, one: Field) -> Leaf:
+    start, _ = list(objects(text))[one.number]
+    return next(leaf for leaf in leaves(text, start) if leaf.path == one.path)
+
+
+def _put(answer: Answer, leaf: Leaf, value: str, probability: float) -> Answer:
+    """The answer with another value of a field, which the model has now read again, with this probability."""
+    text = answer.text[: leaf.start] + value + answer.text[leaf.end :]
+    further = len(value) - (leaf.end - leaf.start)
+    own = stretches(leaf, answer.unsure)
+    # A token may end a field and begin the next: what it knows of its neighbours is kept with those.
+    edges = [replace(one, end=leaf.start) for one in own if one.start < leaf.start]
+    edges += [replace(one, start=leaf.end) for one in own if one.end > leaf.end]
+    others = [one for one in answer.unsure if one not in own]
+    moved = [
+        one if one.end <= leaf.start else replace(one, start=one.start + further, end=one.end + further)
+        for one in (*others, *edges)
+    ]
+    here = Unsure(leaf.start, leaf.start + len(value), probability, again=True)
+    return replace(answer, text=text, unsure=tuple(sorted((*moved, here), key=lambda one: one.start)))
+
+
+def _form(schema: dict[str, Any], path: str) -> dict[str, Any]:
+    """The schema of the field at a path, which may be one of an entry of a list: `items[0].amount`."""
+    name, _, inner = path.partition(".")
+    if not inner:
+        return dict(schema["properties"][name])
+    entry = schema["properties"][name.partition("[")[0]]["items"]["$ref"].rpartition("/")[2]
+    return dict(schema["$defs"][entry]["properties"][inner])
+
+
+def _beside(text: str, one: Field) -> str:
+    """What tells a line of a list from the others, for the model: its name as it was read."""
+    if not (entry := _ENTRY.fullmatch(one.path)) or entry[2] == "name":
+        return ""
+    start, _ = list(objects(text))[one.number]
+    name = next((leaf for leaf in leaves(text, start) if leaf.path == f"{entry[1]}.name"), None)
+    said = text[name.start : name.end] if name else "null"
+    return "" if said == "null" else f": the {entry[2].replace('_', ' ')} of {said}"

@@ -41,6 +41,7 @@ RESULTS is FILE.jsonl (one object a line), FILE.csv or FILE.xlsx (one row each, 
 Run it again, after a stop or a kill or with new files, and it goes on: answers that are there are kept, files that
 have changed and rows with errors are done anew.
 """
+SCHEMA = "a JSON Schema of your own in place of the receipt's; with --preset receipt"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CLOSE_TIMEOUT = 10.0  # seconds for answers to stop and be kept
 
@@ -111,6 +112,7 @@ def ask(argv: Sequence[str]) -> int:
     words = "images, clips and the question; - reads it from standard input"
     parser.add_argument("words", nargs="+", metavar="FILE or TEXT", help=words)
     parser.add_argument("--preset", metavar="NAME", default="chat", help="caption, receipt, latex, ... (chat)")
+    parser.add_argument("--schema", metavar="FILE", type=Path, help=SCHEMA)
     groups = ("model", "answers", "data")
     add_options(parser, groups)
     namespace = parser.parse_intermixed_args(argv)
@@ -120,6 +122,7 @@ def ask(argv: Sequence[str]) -> int:
     from backend.terminal import sort_words
 
     files, text = sort_words(namespace.words)
+    text = _with_schema(namespace.schema, namespace.preset, text)
     return asyncio.run(_ask(settings, files, text, namespace.preset))
 
 
@@ -167,15 +170,15 @@ def batch(argv: Sequence[str]) -> int:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="looked through with all folders in it")
     parser.add_argument("--preset", metavar="NAME", default="caption", help="caption, receipt, latex, ... (caption)")
     parser.add_argument("--text", metavar="WORDS", default="", help="said with every file, such as “in Welsh”")
+    parser.add_argument("--schema", metavar="FILE", type=Path, help=SCHEMA)
     parser.add_argument("--out", metavar="RESULTS", required=True, help="FILE.jsonl, .csv or .xlsx; .txt; or -")
     groups = ("model", "answers", "data")
     add_options(parser, groups)
     namespace = parser.parse_args(argv)
     settings = read_settings(parser, groups, namespace, {"GLIMPSE_LOG_LEVEL": "critical"} | os.environ)
     _configure_logging(settings.log_level)
-    return asyncio.run(
-        _batch(settings, namespace.folder.expanduser(), namespace.preset, namespace.text, namespace.out)
-    )
+    text = _with_schema(namespace.schema, namespace.preset, namespace.text)
+    return asyncio.run(_batch(settings, namespace.folder.expanduser(), namespace.preset, text, namespace.out))
 
 
 async def _batch(settings: Settings, folder: Path, preset: str, text: str, out: str) -> int:
@@ -197,6 +200,15 @@ async def _batch(settings: Settings, folder: Path, preset: str, text: str, out: 
                 run = Batch(once, house.engine, pages, preset, text=text, video_frames=settings.video_frames)
                 await fill(results, found, run, sys.stderr)
     return 0
+
+
+def _with_schema(file: Path | None, preset: str, text: str) -> str:
+    """What is said to the model: the person's words, or the schema in a file."""
+    if file is None:
+        return text
+    from backend.tasks import own_schema
+
+    return own_schema.read(file.expanduser(), preset, text)
 
 
 def models(argv: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ python -m pytest tests/test_app.py
 
 import hashlib
 import http.client
+import json
 import logging
 import os
 import select
@@ -124,6 +125,17 @@ def test_ask_takes_files_presets_and_options_in_any_order(start: Start, tmp_path
     assert ended(process) == (0, f"{ECHO}the preset “latex”, the text {text}, the image {sha}.\n", "")
 
 
+def test_ask_takes_a_schema_of_ones_own_from_a_file(start: Start, tmp_path: Path):
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
+    schema = {"type": "object", "properties": {"plate": {"type": "string"}}}
+    (tmp_path / "my.json").write_text(json.dumps(schema, indent=4))
+    status, out, err = ended(
+        start("ask", "a.png", "--preset", "receipt", "--schema", "my.json", "--model", "scripted")
+    )
+    assert (status, err) == (0, "")
+    assert f"Use null for what is not there, where the schema allows it.\n{json.dumps(schema)}" in out
+
+
 def test_ask_reads_a_question_from_standard_input(start: Start):
     process = start("ask", "--model", "scripted", "-")
     assert ended(process, "From a pipe\n") == (0, f"{ECHO}the text “From a pipe”.\n", "")
@@ -146,6 +158,8 @@ def test_ask_keeps_the_conversation_in_a_data_folder_that_is_named(start: Start,
         ([" "], ""),
         (["hello", "--preset", "nothing"], "There is no preset “nothing”"),
         (["--preset", "receipt", "hello"], ""),
+        (["--preset", "receipt", "--schema", "my.json", "broken.png"], "There is no file my.json; check its name and"),
+        (["--schema", "my.json", "broken.png"], "A schema goes with the preset receipt; add --preset receipt, or"),
     ],
 )
 def test_ask_ends_with_one_sentence_when_it_cannot_answer(

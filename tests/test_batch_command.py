@@ -104,6 +104,20 @@ def test_a_stopped_run_writes_its_table_and_goes_on(
     assert_each_once(rows(tmp_path / "table.csv.jsonl"), folder)
 
 
+@pytest.mark.parametrize("folder", [1], indirect=True)
+def test_a_schema_of_ones_own_is_asked_of_every_file(start: Start, folder: Path, tmp_path: Path):
+    schema = {"type": "object", "properties": {"plate": {"type": "string"}}}
+    run = (*RUN, "--preset", "receipt", "--schema", "my.json", "--out", "r.jsonl")
+    assert ended(start(*run)) == (1, "", "glimpse: There is no file my.json; check its name and folder.\n")
+    (tmp_path / "my.json").write_text(json.dumps(schema, indent=4))
+    assert ended(start(*run))[0] == 0
+    (tmp_path / "my.json").write_text(json.dumps(schema))
+    assert ended(start(*run))[2] == "0 answered, 1 there already, 1 other file left out.\n"
+    (row,) = rows(tmp_path / "r.jsonl")
+    assert row["text"] == json.dumps(schema)
+    assert f"Use null for what is not there, where the schema allows it.\n{row['text']}" in row["answer"]
+
+
 def test_a_changed_file_and_a_new_one_are_done_and_nothing_else(start: Start, folder: Path, tmp_path: Path):
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing more")
     status, _, said = ended(start(*RUN, "--out", "r.jsonl"))
@@ -192,9 +206,11 @@ def test_the_readme_s_examples_do_what_they_say(start: Start, folder: Path, tmp_
     assert examples == [
         "batch receipts/ --preset receipt --out receipts.xlsx",
         "batch photos/ --preset caption --out .txt",
+        "batch plates/ --preset receipt --schema my.json --out plates.csv",
     ]
-    for name in ("receipts", "photos"):
+    for name in ("receipts", "photos", "plates"):
         shutil.copytree(folder, tmp_path / name)
+    (tmp_path / "my.json").write_text('{"type": "object", "properties": {"plate": {"type": "string"}}}')
     for example in examples:
         assert ended(start(*example.split(), "--model", "scripted"))[0] == 0
     assert (tmp_path / "receipts.xlsx").stat().st_size > 0

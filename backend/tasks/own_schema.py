@@ -1,6 +1,7 @@
 """A person's own JSON Schema in place of ours: found in what they wrote, checked, and put to the model."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from llguidance import LLMatcher
@@ -32,6 +33,33 @@ def find(text: str) -> dict[str, Any] | None:
         raise InputError('This is no JSON Schema of an object: it begins {"type": "object", "properties": {…}}.')
     _check(schema)
     return schema  # type: ignore[no-any-return]
+
+
+def read(path: Path, preset: str, words: str) -> str:
+    """The schema in a file, as the words that a preset is asked with; the same however the file is laid out.
+
+    Raises:
+        InputError: the file cannot be read or holds no schema, or the preset takes none, or has other words already.
+    """
+    if preset != "receipt":
+        raise InputError("A schema goes with the preset receipt; add --preset receipt, or leave out --schema.")
+    if words:
+        raise InputError("A schema takes the place of the words; leave out either them or --schema.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"There is no file {path}; check its name and folder.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); look at its rights.") from error
+    except ValueError:
+        raise InputError(f"{path} is no text, so it holds no JSON Schema.") from None
+    try:
+        schema = find(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if schema is None:
+        raise InputError(f'{path} holds no JSON Schema: one begins {{"type": "object", "properties": {{…}}}}.')
+    return json.dumps(schema, ensure_ascii=False)
 
 
 def held(schema: dict[str, Any]) -> Grammar:

@@ -1,6 +1,7 @@
 """A schema of the person's own: what is one, what is none and why, and what answers it allows."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,44 @@ def test_what_is_no_schema_is_refused_with_the_reason(text: str, sentence: str) 
     with pytest.raises(InputError) as error:
         receipt.grammar(text)
     assert str(error.value) == sentence
+
+
+def test_a_schema_in_a_file_is_the_same_however_it_is_laid_out(tmp_path: Path) -> None:
+    file = tmp_path / "my.json"
+    for text in (TEXT, json.dumps(SCHEMA), f"\ufeff{TEXT}\n"):
+        file.write_text(text, encoding="utf-8")
+        assert own_schema.read(file, "receipt", "") == json.dumps(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "There is no file {}; check its name and folder."),
+        (b"\xff\x00\x81", "{} is no text, so it holds no JSON Schema."),
+        (b"", '{} holds no JSON Schema: one begins {{"type": "object", "properties": {{…}}}}.'),
+        (b"[1, 2]", '{} holds no JSON Schema: one begins {{"type": "object", "properties": {{…}}}}.'),
+        (b'{"type": 3', "{}: This is no JSON Schema: Expecting ',' delimiter at line 1, column 11. Mend it, or leave "
+                        "it out."),
+        (b'{"shop": 3}', "{}: This is no JSON Schema of an object: it begins "
+                         '{{"type": "object", "properties": {{…}}}}.'),
+    ],
+)  # fmt: skip
+def test_a_file_without_a_schema_is_refused_with_the_reason(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    file = tmp_path / "my.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        own_schema.read(file, "receipt", "")
+    assert str(error.value) == sentence.format(file)
+
+
+def test_a_schema_goes_with_the_receipt_alone_and_without_words(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^A schema goes with the preset receipt; add --preset receipt, or leave"):
+        own_schema.read(tmp_path, "caption", "")
+    with pytest.raises(InputError, match=r"^A schema takes the place of the words; leave out either them or --schema"):
+        own_schema.read(tmp_path, "receipt", "In Welsh")
 
 
 def test_the_result_of_an_own_schema_is_not_checked_as_a_receipt() -> None:

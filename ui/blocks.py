@@ -131,7 +131,8 @@ def _wire_results(takeaway: Takeaway, panel: ResultPanel, current: gr.BrowserSta
     for table in (panel.fields, panel.items):
         table.input(takeaway.correct, [current, panel.picker, panel.fields, panel.items], fixed, **live)
     # Not `input`, which what is pasted does not always cause.
-    panel.latex.change(takeaway.typeset, [panel.latex, panel.note], [panel.note, panel.formula, panel.mathml], **live)
+    typed, typeset = [current, panel.picker, panel.latex, panel.note], [panel.note, panel.formula, panel.mathml]
+    panel.latex.change(takeaway.typeset, typed, typeset, **live)
 
 
 def _wire_endpoint(frame: ChatFrame, side: Sidebar) -> None:

@@ -108,6 +108,8 @@ def refused(text: str, files: Sequence[Path], task: str, sentence: str) -> list[
 def answered(turn: Turn, of: Seen = NOTHING) -> Bubble:
     """The answer of a turn, with the frames it speaks of, how it ended and what it cost."""
     rows = [answer(turn.task, turn.reply, of), *of.strips] if turn.reply.strip() else []
+    if turn.corrections:
+        rows.append(_row("note", "corrected in the panel of results, as later answers read it"))
     if turn.error is not None:
         rows.append(failure(turn.error))
     elif turn.running:

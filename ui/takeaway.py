@@ -1,4 +1,4 @@
-"""What the panel of results shows and does: reads them out of the answers, takes corrections, and writes files.
+"""What the panel of results shows and does: reads them out of the answers, keeps corrections, and writes files.
 
 What is shown comes from the history, like everything on the page; a browser posts only what was corrected.
 """
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from backend.chat.results import results
 from backend.errors import GlimpseError, InputError
 from backend.history import History, Turn
 from backend.tasks.export import to_csv, to_xlsx
 from backend.tasks.json_text import named
 from backend.tasks.mathml import to_mathml
 from backend.tasks.registry import tasks
-from backend.tasks.result import Answer, Result
+from backend.tasks.result import Result
 from backend.types import ImagePart
 from ui.markdown import literal, neutralise
 from ui.sheet import CHECK, Rows, Sheet, corrected, rows, sheet
@@ -36,6 +37,7 @@ BROKEN = "This answer is not in the form that was asked for."
 class Found:
     """A result of a conversation: in which turn it is, its name in the panel, and the image that it was read from."""
 
+    conversation: str
     turn: Turn
     number: int
     result: Result
@@ -45,6 +47,11 @@ class Found:
     def key(self) -> str:
         """What names it in the panel."""
         return f"{self.turn.id}-{self.number}"
+
+    @property
+    def cut(self) -> bool:
+        """Whether the token limit cut it, so that it cannot be corrected."""
+        return self.turn.finish_reason == "length" and not self.result.whole
 
 
 class Takeaway:
@@ -69,18 +76,30 @@ class Takeaway:
         return [gr.skip(), *self._painted(found, _chosen(found, key))]
 
     def correct(self, request: gr.Request, current: str, key: str, fields: Rows, items: Rows) -> Updates:
-        """The result with a person's corrections: checked anew, and written anew for the downloads."""
+        """The result with a person's corrections: kept, checked anew, and written anew for the downloads."""
         found = _chosen(self._found(current, owner(request)), key)
-        fixed = corrected(found.result, _strings(fields), _strings(items))
-        checked = _results(found.turn, fixed.source)
-        fixed = checked[0] if checked else fixed
+        fixed = self._keep(found, corrected(found.result, _strings(fields), _strings(items)).source, owner(request))
         shown = sheet(fixed)
         return [_note(fixed), shown.fields, shown.items, fixed.source, *self._files(found, fixed)]
 
-    def typeset(self, latex: str, note: str) -> Updates:
-        """What is to be said of a formula, how it looks, and its MathML; that it was cut stays said."""
+    def typeset(self, request: gr.Request, current: str, key: str | None, latex: str, note: str) -> Updates:
+        """What is to be said of a formula, how it looks, and its MathML; that it was cut stays said.
+
+        One that a person changed is kept where it can be set. This is called for one that was not, too.
+        """
         said, formula, mathml = _set(latex)
+        found = next((one for one in self._found(current, owner(request)) if one.key == key), None)
+        if mathml and found and not found.cut and found.result.kind == "latex" and latex != found.result.source:
+            self._keep(found, latex, owner(request))
         return [note if note == _failed(CUT) else said, formula, mathml]
+
+    def _keep(self, found: Found, source: str, name: str) -> Result:
+        """Keep a result as it was corrected, and return it checked; what is as the model wrote it is no correction."""
+        bare = results(replace(found.turn, corrections={}))[found.number]
+        correction = None if source == bare.source else source
+        with readable():
+            self._history.correct(found.conversation, found.turn.id, found.number, correction, name)
+        return _chosen(self._found(found.conversation, name), found.key).result
 
     def _found(self, conversation: str, name: str) -> list[Found]:
         try:
@@ -91,9 +110,9 @@ class Takeaway:
         found = []
         for turn in turns:
             images = [self._picture(part) for part in turn.media if isinstance(part, ImagePart)] or images[-1:]
-            results = _results(turn) if turn.finish_reason in ("stop", "length") else ()
-            matching = images if len(images) == len(results) else (images[-1:] or [None]) * len(results)
-            found += [Found(turn, at, one, matching[at]) for at, one in enumerate(results)]
+            own = results(turn)
+            matching = images if len(images) == len(own) else (images[-1:] or [None]) * len(own)
+            found += [Found(conversation, turn, at, one, matching[at]) for at, one in enumerate(own)]
         return found
 
     def _picture(self, part: ImagePart) -> Path | None:
@@ -134,19 +153,6 @@ class Takeaway:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return gr.DownloadButton(value=str(path), visible=True)
-
-
-def _results(turn: Turn, text: str | None = None) -> tuple[Result, ...]:
-    """What can be taken away of a turn's answer, or of a corrected one."""
-    task = tasks().get(turn.task)
-    if task is None:
-        return ()
-    if text is not None:
-        return task.results(Answer(text, turn.user.text))
-    found = task.results(Answer(turn.reply, turn.user.text, turn.unsure))
-    if turn.finish_reason == "length" and all(one.whole for one in found):  # what was cut may look whole by chance
-        return (*found[:-1], *(replace(one, whole=False) for one in found[-1:]))
-    return found
 
 
 def _chosen(found: Sequence[Found], key: str) -> Found:

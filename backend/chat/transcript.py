@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from backend.chat.intervals import shown_with
+from backend.chat.results import said
 from backend.errors import EmptyMessage, InputError
 from backend.history import Turn
 from backend.history.values import storable
@@ -32,6 +33,7 @@ def transcript(
 
     A turn that failed without an answer is left out, so that what could not be answered once does not spoil every
     turn after it. One that was stopped before its first word still counts: its parts go before the next question's.
+    An answer that a person has corrected is read as corrected: what is asked next is asked of what is right.
     Media of earlier turns that the store no longer `keeps` are named in words, so that the conversation can go on.
     """
     counting = [turn for turn in turns if _counts(turn)]
@@ -43,7 +45,7 @@ def transcript(
         asked = (*unanswered, *kept, *_words(turn.user.text, tasks().get(turn.task)))
         unanswered = () if turn.reply else asked
         if turn.reply:
-            messages += Message("user", asked), Message("assistant", (TextPart(turn.reply),))
+            messages += Message("user", asked), Message("assistant", (TextPart(said(turn)),))
     return (*messages, Message("user", (*unanswered, *latest, *_words(user.text, task))))
 
 

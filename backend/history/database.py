@@ -43,6 +43,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
     ),
     ("ALTER TABLE turns ADD COLUMN unsure TEXT NOT NULL DEFAULT '[]'",),
+    ("ALTER TABLE turns ADD COLUMN corrections TEXT NOT NULL DEFAULT '{}'",),
 )
 
 

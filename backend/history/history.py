@@ -14,6 +14,8 @@ from backend.history.values import (
     INTERRUPTED,
     Summary,
     Turn,
+    corrections_from_json,
+    corrections_to_json,
     first_words,
     parts_from_json,
     parts_to_json,
@@ -147,6 +149,20 @@ class History:
                 ),
             )
 
+    def correct(
+        self, conversation_id: str, turn_id: int, number: int, correction: str | None, owner: str = ""
+    ) -> None:
+        """Keep what a person made of result `number` of a turn; None takes it back. Does nothing to a dropped turn."""
+        with self._database.writing() as connection:
+            _find(connection, conversation_id, owner)
+            query = "SELECT corrections FROM turns WHERE id = ? AND conversation_id = ?"
+            for (known,) in connection.execute(query, (turn_id, conversation_id)).fetchall():
+                kept = corrections_from_json(known) | {number: correction}
+                wanted = {at: text for at, text in kept.items() if text is not None}
+                connection.execute(
+                    "UPDATE turns SET corrections = ? WHERE id = ?", (corrections_to_json(wanted), turn_id)
+                )
+
     def truncate(self, conversation_id: str, number: int, owner: str = "") -> list[Turn]:
         """Drop the turn of that number and all after it; returns them."""
         with self._database.writing() as connection:
@@ -202,6 +218,7 @@ class History:
             sampling=sampling_from_json(row["sampling"]),
             created=row["created"],
             unsure=unsure_from_json(row["unsure"]),
+            corrections=corrections_from_json(row["corrections"]),
         )
 
     def _drop(self, connection: sqlite3.Connection, conversation_id: str, number: int) -> int:

@@ -1,6 +1,7 @@
 """What the history hands out, and how messages, usage and sampling become JSON inside the database and back."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
 
 from backend.types import (
@@ -43,7 +44,8 @@ class Turn:
     Numbers count from 1 within a conversation; ids are never used twice. While an answer is being written,
     `finish_reason` and `error` are both None; one that was never finished has `INTERRUPTED` as its error.
     `sampling` is what the tokens were drawn with, the seed included; `created` in seconds since the epoch.
-    `unsure` is where the model doubted what it wrote, for answers that were held to a grammar.
+    `unsure` is where the model doubted what it wrote, for answers that were held to a grammar. `corrections` are what
+    a person made of the answer's results, by their number from 0; the answer itself stays as the model wrote it.
     """
 
     id: int
@@ -58,6 +60,7 @@ class Turn:
     sampling: SamplingParams = field(default_factory=SamplingParams)
     created: float = 0.0
     unsure: tuple[Unsure, ...] = ()
+    corrections: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -122,3 +125,13 @@ def unsure_to_json(unsure: tuple[Unsure, ...]) -> str:
 def unsure_from_json(text: str) -> tuple[Unsure, ...]:
     """The stretches that `unsure_to_json` wrote."""
     return tuple(Unsure(*one) for one in json.loads(text))
+
+
+def corrections_to_json(corrections: Mapping[int, str]) -> str:
+    """Corrections as a JSON object."""
+    return storable(json.dumps({str(number): text for number, text in corrections.items()}, ensure_ascii=False))
+
+
+def corrections_from_json(text: str) -> dict[int, str]:
+    """The corrections that `corrections_to_json` wrote."""
+    return {int(number): source for number, source in json.loads(text).items()}

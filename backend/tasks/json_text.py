@@ -106,6 +106,21 @@ def indented(value: Any, margin: str = "\n") -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def compact(value: Any) -> str:
+    """The value as JSON without a blank, as models write it."""
+    if isinstance(value, Printed):
+        return str(value)
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{compact(one)}" for name, one in value.items())
+            + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ",".join(map(compact, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _skip(text: str, at: int) -> int:
     found = _BLANK.match(text, at)
     return found.end() if found else at

@@ -108,6 +108,19 @@ async def test_a_preset_asks_with_its_prompt_in_its_turn_and_in_all_after_it(hou
     ]
 
 
+async def test_what_a_person_corrected_is_what_the_model_reads_from_then_on(house: House) -> None:
+    wrong = '{"shop":"Comer","total":2.50}'
+    await house.says("", f"{wrong}\n\n\n{wrong}", house.file("r.png"), task="receipt")
+    house.history.correct(
+        house.id, house.history.turns(house.id)[0].id, 1, '{\n  "shop": "Corner",\n  "total": 2.50\n}'
+    )
+    await house.says("Which shop is the second?", "Corner")
+    assert house.asked()[1] == assistant(f'{wrong}\n\n\n{{"shop":"Corner","total":2.50}}')
+    assert house.kept()[0][1] == f"{wrong}\n\n\n{wrong}"
+    await events(house.chat.edit(house.id, 1, ""))
+    assert [turn.corrections for turn in house.history.turns(house.id)] == [{}]
+
+
 async def test_what_failed_is_left_out_and_what_was_stopped_is_not(house: House) -> None:
     house.engine.script = [OutOfMemory("No memory.")]
     await failure(house.chat.submit(house.id, "failed", [house.file("huge.png")]))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from backend.errors import StorageError, UnknownConversation
 from backend.history import INTERRUPTED, History, Turn
+from backend.history.database import MIGRATIONS
 from backend.history.values import first_words, parts_from_json, parts_to_json
 from backend.types import ImagePart, Message, Part, SamplingParams, TextPart, Usage, VideoPart
 
@@ -289,6 +290,40 @@ def test_two_processes_may_share_one_history(tmp_path: Path) -> None:
 
 def test_the_file_is_for_its_owner_only(tmp_path: Path, history: History) -> None:
     assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "data").iterdir()} == {"0o600"}
+
+
+def test_a_correction_is_kept_beside_the_answer_until_the_turn_is_dropped(history: History) -> None:
+    conversation = history.create("ann")
+    turn_id = history.add_turn(conversation, says("Hi"), owner="ann")
+    history.write_reply(turn_id, "{}", "stop")
+    history.correct(conversation, turn_id, 0, "one", "ann")
+    history.correct(conversation, turn_id, 2, "zwölf", "ann")
+    (turn,) = history.turns(conversation, "ann")
+    assert (turn.reply, turn.corrections) == ("{}", {0: "one", 2: "zwölf"})
+    history.correct(conversation, turn_id, 0, None, "ann")
+    assert history.turns(conversation, "ann")[0].corrections == {2: "zwölf"}
+    with pytest.raises(UnknownConversation):
+        history.correct(conversation, turn_id, 0, "not mine", "bob")
+    again = history.add_turn(conversation, says("Hi"), owner="ann", replacing=1)
+    history.correct(conversation, turn_id, 0, "too late", "ann")
+    assert [(one.id, one.corrections) for one in history.turns(conversation, "ann")] == [(again, {})]
+
+
+def test_a_history_from_before_corrections_is_brought_up_to_date(tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / "history.db")
+    for statement in (*MIGRATIONS[0], *MIGRATIONS[1], "PRAGMA user_version = 2"):
+        older.execute(statement)
+    older.execute("INSERT INTO conversations VALUES ('c', '', 'Hi', 0, 1.0)")
+    older.execute(
+        "INSERT INTO turns (conversation_id, number, user, task, sampling, created, reply, finish_reason)"
+        " VALUES ('c', 1, '[]', 'receipt', '{}', 1.0, '{}', 'stop')"
+    )
+    older.commit()
+    older.close()
+    history = History(tmp_path / "history.db")
+    history.correct("c", history.turns("c")[0].id, 0, "one")
+    assert [(turn.reply, turn.corrections) for turn in history.turns("c")] == [("{}", {0: "one"})]
+    history.close()
 
 
 def test_a_newer_history_is_refused_and_left_alone(tmp_path: Path) -> None:

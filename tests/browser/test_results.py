@@ -1,11 +1,13 @@
 """The panel of results, in a browser: it opens with the answer, is corrected, and is taken away."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from backend.engine.scripted import SCRIPTED, Gate
 from backend.types import Finished, Usage
 from tests.browser.screen import Screen
 from tests.ui.house import House, picture
@@ -44,6 +46,50 @@ def test_a_receipt_is_checked_corrected_and_taken_away(house: House, screen: Scr
     assert json.loads(taken["receipt.json"])["total"] == 5.6
     assert taken["receipt.csv"].decode("utf-8-sig").splitlines()[1] == "Tea,2.5,Corner,5.60"
     assert taken["receipt.xlsx"][:2] == b"PK"
+
+
+def test_a_correction_outlives_a_reload_and_goes_with_a_retry(house: House, screen: Screen, tmp_path: Path) -> None:
+    house.engine.script = [RECEIPT]
+    ask(screen, "Receipt to JSON", picture(tmp_path / "receipt.png"))
+    cells, note = screen.page.locator("#result-fields .body-cell"), screen.page.locator("#result-note")
+    cells.filter(has_text="5.7").dblclick()
+    screen.page.keyboard.press("Control+A")
+    screen.page.keyboard.type("5.60")
+    screen.page.keyboard.press("Enter")
+    expect(note).not_to_contain_text("total")
+    screen.reload()
+    expect(cells.filter(has_text="5.60")).to_be_visible()
+    expect(screen.answers.first).to_contain_text("5.7")  # as the model wrote it
+    expect(screen.page.locator("#chat .note")).to_have_text(
+        "corrected in the panel of results, as later answers read it"
+    )
+    screen.page.locator("#new-chat").click()
+    expect(screen.page.locator("#results")).not_to_be_visible()
+    screen.conversations.first.click()
+    expect(cells.filter(has_text="5.60")).to_be_visible()
+    screen.press("Retry")
+    expect(cells.filter(has_text="5.7")).to_be_visible()
+    assert house.history.turns(house.only())[0].corrections == {}
+
+
+def test_a_field_is_read_again_in_sight_and_stop_keeps_the_first_reading(
+    house: House, screen: Screen, tmp_path: Path
+) -> None:
+    gate, status = Gate(), house.engine.status
+    house.engine.status = replace(status, model=replace(SCRIPTED, canvas=1120 * 1120))
+    house.engine.script = lambda request: [gate] if "part of the receipt" in request.messages[-1].text else [RECEIPT]
+    try:
+        screen.choose("Receipt to JSON")
+        screen.drop(picture(tmp_path / "receipt.png", size=(1000, 2000)))
+        screen.send("")
+        expect(screen.page.locator("#chat .progress")).to_contain_text("reading total again, closer")
+        expect(screen.answers.first).to_contain_text("Corner")
+        screen.stop()
+        screen.finished()
+    finally:
+        house.engine.status = status
+    expect(screen.page.locator("#result-note")).to_contain_text("total: by what is printed above it, it is 5.60")
+    assert house.kept()[0][1:] == (RECEIPT, "stop")
 
 
 def test_two_receipts_are_two_results_each_beside_its_image(house: House, screen: Screen, tmp_path: Path) -> None:

@@ -69,6 +69,62 @@ async def test_a_correction_is_checked_anew(house: House, panel: Takeaway, tmp_p
     assert (said, shown[1], source.endswith('"total": 2.50\n}')) == ("", ["total", "2.50", ""], True)
 
 
+async def test_a_correction_is_there_again_and_can_be_taken_back(
+    house: House, panel: Takeaway, tmp_path: Path
+) -> None:
+    ending = Finished("stop", Usage(1, 1), (Unsure(9, 12, 0.3),))
+    conversation = await asked(house, "receipt", [RECEIPT, ending], picture(tmp_path / "a.png"))
+    before = panel.show(REQUEST, conversation)
+    key, items = before[1].value, [["Tea", "2.50", ""]]
+    panel.correct(REQUEST, conversation, key, [["total", "2.50", "⚠"]], items)
+    after = panel.show(REQUEST, conversation)
+    assert note(after) == "Look at these again:\n\n- **shop**: the model was unsure here &#40;30%&#41;"
+    assert (after[5].value["data"][1], after[7][-15:]) == (["total", "2.50", ""], '"total": 2.50\n}')
+    (turn,) = house.history.turns(conversation)
+    assert (turn.reply, list(turn.corrections)) == (RECEIPT, [0])
+    panel.correct(REQUEST, conversation, key, [["total", "2.60", ""]], items)
+    assert house.history.turns(conversation)[0].corrections == {}
+    assert note(panel.show(REQUEST, conversation)) == note(before)
+
+
+async def test_of_two_results_each_has_its_own_corrections(house: House, panel: Takeaway, tmp_path: Path) -> None:
+    files = picture(tmp_path / "a.png"), picture(tmp_path / "b.png", "red")
+    conversation = await asked(house, "receipt", [RECEIPT], *files)
+    (_, first), (_, second) = panel.show(REQUEST, conversation)[1].choices
+    for key, shop in ((second, "Two"), (first, "One")):
+        panel.correct(REQUEST, conversation, key, [["shop", shop, ""]], [["Tea", "2.50", ""]])
+    for key, shop in ((second, "Two"), (first, "One")):
+        assert panel.pick(REQUEST, conversation, key)[5].value["data"][0] == ["shop", shop, ""]
+
+
+async def test_a_formula_is_kept_as_it_was_corrected_once_it_stands(
+    house: House, panel: Takeaway, tmp_path: Path
+) -> None:
+    conversation = await asked(house, "latex", ["x^{2}"], picture(tmp_path / "a.png"))
+    key = panel.show(REQUEST, conversation)[1].value
+    for latex, kept in (("x^{2}", {}), ("x^{3", {}), ("x^{3}", {0: "x^{3}"}), ("x^{3", {0: "x^{3}"}), ("x^{2}", {})):
+        panel.typeset(REQUEST, conversation, key, latex, "")
+        assert house.history.turns(conversation)[0].corrections == kept
+    panel.typeset(REQUEST, conversation, key, "y", "")
+    assert panel.show(REQUEST, conversation)[12:14] == ["\\[y\\]", "y"]
+
+
+async def test_what_was_cut_keeps_no_corrections(house: House, panel: Takeaway, tmp_path: Path) -> None:
+    conversation = await asked(house, "latex", ["x^{2", Finished("length", Usage(1, 1))], picture(tmp_path / "a.png"))
+    key = panel.show(REQUEST, conversation)[1].value
+    panel.typeset(REQUEST, conversation, key, "x^{2}", "")
+    assert house.history.turns(conversation)[0].corrections == {}
+
+
+async def test_nobody_corrects_what_is_another_owners(house: House, panel: Takeaway, tmp_path: Path) -> None:
+    conversation = await asked(house, "receipt", [RECEIPT], picture(tmp_path / "a.png"))
+    key = panel.show(REQUEST, conversation)[1].value
+    stranger: Any = SimpleNamespace(username="eve")
+    with pytest.raises(gr.Error, match="This result is not in the conversation any more"):
+        panel.correct(stranger, conversation, key, [["shop", "Eve's", ""]], [])
+    assert house.history.turns(conversation)[0].corrections == {}
+
+
 async def test_a_result_that_is_gone_is_a_sentence(house: House, panel: Takeaway) -> None:
     with pytest.raises(gr.Error, match="This result is not in the conversation any more"):
         panel.pick(REQUEST, "", "1-0")
@@ -94,10 +150,10 @@ async def test_two_receipts_have_each_their_own_image(house: House, panel: Takea
 
 
 def test_a_formula_that_does_not_stand_keeps_the_last_that_did(panel: Takeaway) -> None:
-    assert panel.typeset("x", "") == [
+    assert panel.typeset(REQUEST, "", None, "x", "") == [
         "", "\\[x\\]",
         '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mrow><mi>x</mi></mrow></math>',
     ]  # fmt: skip
-    said, formula, mathml = panel.typeset("x^", "")
+    said, formula, mathml = panel.typeset(REQUEST, "", None, "x^", "")
     assert said.startswith("This is no LaTeX formula yet")
     assert (formula, mathml) == (gr.skip(), "")

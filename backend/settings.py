@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -145,7 +144,7 @@ class Settings:
     auth: tuple[Account, ...] | None = _option(
         "page", "ask for this login (repeatable), or for one in @FILE", metavar="USER:PASSWORD", read=accounts
     )
-    mcp: bool = _option("page", "offer the presets as MCP tools; needs the package mcp", False)
+    mcp: bool = _option("page", "offer the presets as MCP tools", False)
     data_dir: Path = _option(  # noqa: RUF009 (a dataclasses.field)
         "data", "conversations and their media", _data_dir, metavar="DIR", read=folder
     )
@@ -231,8 +230,6 @@ def check_tools(settings: Settings) -> None:
     """
     if settings.mcp and settings.auth:
         raise SettingsError("MCP tools cannot ask for a login; leave out --mcp, or --auth and --share.")
-    if settings.mcp and find_spec("mcp") is None:
-        raise SettingsError('For --mcp a package is missing; install it with: .venv/bin/pip install "mcp>=1.21,<2"')
 
 
 def _fields(groups: Sequence[str]) -> list["dataclasses.Field[Any]"]:

@@ -1,4 +1,4 @@
-"""The presets as MCP tools, called as a program for models calls them; needs the extra `mcp`.
+"""The presets as MCP tools, called as a program for models calls them.
 
 pytest tests/ui/test_mcp.py
 """
@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
 
 from tests.ui.house import House, picture
-
-mcp = pytest.importorskip("mcp")
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,9 @@ def offering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @asynccontextmanager
 async def connected(house: House) -> AsyncIterator[Any]:
-    from mcp.client.streamable_http import streamable_http_client
-
     async with (
         streamable_http_client(f"{house.url}gradio_api/mcp/") as (read, write, _),
-        mcp.ClientSession(read, write) as session,
+        ClientSession(read, write) as session,
     ):
         await session.initialize()
         yield session

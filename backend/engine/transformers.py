@@ -44,15 +44,22 @@ class Outlet(Protocol):
 class Generator:
     """Answers requests with one model, on the thread that loaded it. Keeps what the next turns can continue on.
 
-    `cache_bytes` bounds what is kept; None leaves it to what the model leaves free.
+    `cache_bytes` bounds what is kept; None leaves it to what the model leaves free. `pace` is how many seconds are
+    between two pieces of text, at least.
     """
 
     def __init__(
-        self, loaded: Loaded, media: MediaSource, cache_bytes: int | None = None, compile: Compile = "auto"
+        self,
+        loaded: Loaded,
+        media: MediaSource,
+        cache_bytes: int | None = None,
+        compile: Compile = "auto",
+        pace: float = 0.0,
     ) -> None:
         self.info = loaded.info
         self._loaded = loaded
         self._media = media
+        self._pace = pace
         self._spoken = False  # whether the answer has its first token
         self._step: int | None = None  # at which step media were shown when memory ran out
         device = loaded.model.device
@@ -170,6 +177,7 @@ class Generator:
                 emit=lambda text, tokens: outlet.emit(TextDelta(text, tokens)),
                 check=outlet.check,
                 first=first,
+                pace=self._pace,
             )
             try:
                 features = pictures.look(start.new)
@@ -180,6 +188,8 @@ class Generator:
             except Cancelled:
                 self._keep(request, prompt, start, streamer)
                 raise
+            finally:
+                streamer.end()
         self._keep(request, prompt, start, streamer)
         return streamer
 

@@ -168,7 +168,9 @@ def _read_with_unsloth(folder: Path, placement: Placement) -> Any:
         load_in_8bit=placement.bits == 8,
         dtype=placement.dtype,
         device_map=placement.device,
+        use_safetensors=True,
         trust_remote_code=False,
+        local_files_only=True,
     )
     check_read(model)
     FastVisionModel.for_inference(model)

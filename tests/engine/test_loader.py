@@ -354,7 +354,9 @@ def test_unsloth_loads_where_it_is_and_transformers_where_it_fails(
     placement = Placement("unsloth", "cpu", torch.float32, 4 if not fails else None, "NF4", "because")
     monkeypatch.setattr(loader, "place", lambda *_: placement)
     loaded = load(EngineSpec(str(checkpoints["llava"])), quietly)
-    assert [one["trust_remote_code"] for one in given] == [False]
+    assert [(one["trust_remote_code"], one["use_safetensors"], one["local_files_only"]) for one in given] == [
+        (False, True, True)
+    ]
     assert [one["load_in_4bit"] for one in given] == [not fails]
     assert prepared == ([] if fails else [loaded.model])
     assert os.environ["UNSLOTH_DISABLE_STATISTICS"] == "1"

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from transformers import LogitsProcessorList
@@ -17,6 +17,7 @@ from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
 from backend.engine.lru import ByteLRU
 from backend.engine.memory import Budget, cache_limit, footprint
+from backend.engine.outlet import Outlet
 from backend.engine.pictures import MediaSource, Pictures, Tell, placed
 from backend.engine.prefix_cache import PrefixCache, Start
 from backend.engine.prompt import Limits, Prompt, build_prompt
@@ -24,21 +25,9 @@ from backend.engine.sampling import generation_config
 from backend.engine.spec import Compile
 from backend.engine.streamer import TokenStreamer
 from backend.errors import GlimpseError
-from backend.types import Finished, FinishReason, GenerationRequest, Progress, StreamEvent, TextDelta, Usage
+from backend.types import Finished, FinishReason, GenerationRequest, Progress, TextDelta, Usage
 
 log = logging.getLogger(__name__)
-
-
-class Outlet(Protocol):
-    """Where the events of an answer go, and from where its end may come."""
-
-    def emit(self, item: StreamEvent) -> None:
-        """Send an event to the reader."""
-        ...
-
-    def check(self) -> None:
-        """Raise Cancelled if nobody reads any more."""
-        ...
 
 
 class Generator:

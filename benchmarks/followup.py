@@ -4,6 +4,7 @@ A Mllama of 300 million random parameters on the CPU. Six and ten turns; the fir
 """
 
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,11 +29,15 @@ def measure(quick: bool) -> dict[str, float]:
     """followup_ratio: turn 6 that continues over turn 6 read anew; followup_growth: turn 10 over turn 2."""
     ratios, growths = [], []
     with bench(2 * TILE) as here:
-        engine = LocalEngine(EngineSpec(str(_model(here.folder, quick)), device="cpu", offline=True), here.store)
-        with closing(here, engine):
+        spec = EngineSpec(str(_model(here.folder, quick)), device="cpu", offline=True)
+        engine = LocalEngine(spec, here.store)
+        # One that keeps nothing: else it would have the image's features from the conversation before.
+        forgetful = LocalEngine(replace(spec, cache_bytes=0), here.store)
+        with closing(here, engine, forgetful):
+            here.ask(forgetful, (user(QUESTIONS[0], here.image),), 1)
             for _ in range(1 if quick else 3):
                 kept, talk = _talk(here, engine)
-                anew = here.ask(engine, talk[: 2 * LATE - 1], 1).usage
+                anew = here.ask(forgetful, talk[: 2 * LATE - 1], 1).usage
                 if anew.reused_tokens or not anew.images:
                     raise RuntimeError(f"the conversation was not read anew: {anew}")
                 ratios.append(kept[LATE - 1] / anew.time_to_first_token)

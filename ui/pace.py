@@ -6,7 +6,7 @@ from typing import TypeVar
 
 Event = TypeVar("Event")
 
-INTERVAL = 1 / 30  # seconds between two batches
+INTERVAL = 1 / 20  # seconds between two batches; each costs the page some milliseconds, however little is in it
 # Gradio notices that a reader is gone only when something is yielded.
 HEARTBEAT = 0.4  # seconds until an empty batch
 

@@ -61,7 +61,9 @@ def unmasked(model: Any) -> Iterator[None]:
             hides = not bool(mask.all())
         return None if hides else (args, {**inputs, "cross_attention_mask": None})
 
-    handle = model.register_forward_pre_hook(drop, with_kwargs=True)
+    # An adapter's wrapper has its model generate, and is never called itself.
+    called = model.get_base_model() if hasattr(model, "get_base_model") else model
+    handle = called.register_forward_pre_hook(drop, with_kwargs=True)
     try:
         yield
     finally:

@@ -7,7 +7,14 @@ from safetensors import SafetensorError
 
 from backend.errors import GlimpseError, ModelFailed, OutOfMemory
 
-_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+# CUDA's libraries say it in their own words, and the GPU is not lost by it.
+_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "status_alloc_failed",
+)
 # How transformers says that a library is missing.
 _REQUIRED = re.compile(r"requires the (\w+) library")
 

@@ -6,18 +6,19 @@ run and pickled weights are never opened. Does not know requests.
 
 import importlib
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from platformdirs import user_cache_path
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     AutoProcessor,
     AutoTokenizer,
-    BitsAndBytesConfig,
 )
 from transformers.models.auto import modeling_auto
 
@@ -29,6 +30,7 @@ from backend.engine.families.vision import mask_text_before_images
 from backend.engine.hub import Report, fetch, weight_bytes
 from backend.engine.placement import Checkpoint, Placement, check_room, place, quantization_of, this_machine
 from backend.engine.progress import weights_reported
+from backend.engine.quantization import check_read, quantized, set_by_files
 from backend.engine.sampling import model_sampling
 from backend.engine.spec import EngineSpec
 from backend.errors import ModelFailed, ModelNotFound
@@ -148,11 +150,17 @@ def _read_model(folder: Path, config: Any, checkpoint: Checkpoint, placement: Pl
     if placement.device != "cpu":
         options["device_map"] = placement.device
     if placement.bits:
-        options["quantization_config"] = _quantization(kind, config, placement)
+        options["quantization_config"] = quantized(kind, config, placement.bits, placement.dtype)
+    elif (checkpoint.quantization or "").startswith("bitsandbytes"):
+        set_by_files(kind, config, folder, placement.dtype)
+        options["config"] = config
     return kind.from_pretrained(folder, **options)
 
 
 def _read_with_unsloth(folder: Path, placement: Placement) -> Any:
+    # By itself it counts its users by what they download, and writes code into the current folder.
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(user_cache_path("glimpse") / "unsloth"))
     from unsloth import FastVisionModel
 
     model, _ = FastVisionModel.from_pretrained(
@@ -161,38 +169,13 @@ def _read_with_unsloth(folder: Path, placement: Placement) -> Any:
         load_in_8bit=placement.bits == 8,
         dtype=placement.dtype,
         device_map=placement.device,
+        use_safetensors=True,
         trust_remote_code=False,
+        local_files_only=True,
     )
+    check_read(model)
     FastVisionModel.for_inference(model)
     return model
-
-
-def _quantization(kind: Any, config: Any, placement: Placement) -> BitsAndBytesConfig:
-    skipped = _left_alone(kind, config)
-    if placement.bits == 8:
-        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skipped)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=placement.dtype,
-        llm_int8_skip_modules=skipped,
-    )
-
-
-def _left_alone(kind: Any, config: Any) -> list[str]:
-    """The linear layers outside the language model: vision tower, projector, lm_head; they lose most by quantizing.
-
-    Those whose rows are not whole blocks of 64 are left alone too: bitsandbytes cannot run them on a CPU.
-    """
-    with torch.device("meta"):
-        empty = kind.from_config(config)
-    language = {id(module) for module in empty.get_decoder().modules()}
-    return [
-        name
-        for name, module in empty.named_modules()
-        if isinstance(module, torch.nn.Linear) and (id(module) not in language or module.in_features % 64)
-    ]
 
 
 def _adapt(model: Any, spec: EngineSpec, report: Report) -> Any:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 LOADING = "loading the model"
 WARMING = "getting ready for faster answers, once"
 REPORT_EVERY = 0.1  # seconds
+PACE = 1 / 60  # seconds between two pieces of an answer, at least; a page shows fewer
 JOIN_TIMEOUT = 10.0  # seconds
 
 
@@ -110,7 +111,7 @@ class LocalEngine:
         started = time.monotonic()
         try:
             loaded, source = load(self._spec, self._report), SheetSource(self._store)
-            self._generator = Generator(loaded, source, self._spec.cache_bytes, self._spec.compile)
+            self._generator = Generator(loaded, source, self._spec.cache_bytes, self._spec.compile, PACE)
             self._reader = SheetReader(self._generator.answer, source, loaded.family)
         except Cancelled:
             raise

@@ -11,12 +11,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from PIL import Image
 
 from backend.engine.families.family import Family
 from backend.engine.families.sheets import GRID, SheetFamily
+from backend.engine.outlet import Outlet
+from backend.engine.pictures import MediaSource
 from backend.media.frame import Frame, clock
 from backend.media.sheets import contact_sheets
 from backend.types import (
@@ -60,30 +61,6 @@ _BEFORE = "Said of the video before: {answer}\n"
 _TELL = "Notes on a video, from its frames in order:\n{notes}\nAnswer from these notes, with times like [0:00]."
 
 
-class Media(Protocol):
-    """Where clean pixels come from; `backend.media.store.MediaStore` is one."""
-
-    def image(self, media_id: str) -> Image.Image:
-        """The RGB pixels of an image."""
-        ...
-
-    def frames(self, part: VideoPart) -> list[Frame]:
-        """The frames of a clip, in order."""
-        ...
-
-
-class Outlet(Protocol):
-    """Where the events of an answer go, and from where its end may come."""
-
-    def emit(self, item: StreamEvent) -> None:
-        """Send an event to the reader."""
-        ...
-
-    def check(self) -> None:
-        """Raise if nobody reads any more."""
-        ...
-
-
 Answer = Callable[[GenerationRequest, Outlet], Finished]
 
 
@@ -101,7 +78,7 @@ class Sheet:
 class SheetSource:
     """Media, and sheets of its clips as images of their own: each drawn when its pixels are asked for."""
 
-    def __init__(self, media: Media) -> None:
+    def __init__(self, media: MediaSource) -> None:
         self._media = media
         self._sheets: dict[str, tuple[Sheet, int]] = {}
         self._times: dict[VideoPart, tuple[float, ...]] = {}

@@ -21,6 +21,8 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
         emit: called with each piece of text, never empty, never half a character, and how many tokens it took.
         check: called before each token; what it raises ends `generate` at once.
         first: called once, when the first token is there.
+        pace: seconds between two pieces, at least: what comes sooner goes with what follows it, or with `end`. A word
+            costs as much on its way to a reader as a sentence, and nobody reads hundreds of pieces a second.
     """
 
     def __init__(
@@ -30,15 +32,19 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
         emit: Callable[[str, int], None],
         check: Callable[[], None],
         first: Callable[[], None] = lambda: None,
+        pace: float = 0.0,
     ) -> None:
         self._tokenizer = tokenizer
         self._stop = frozenset(stop)
         self._emit = emit
         self._check = check
         self._first = first
+        self._pace = pace
         self._decode = DecodeStream(skip_special_tokens=True)
         self._prompt_seen = False
+        self._held = ""  # text that waits for more
         self._told = 0  # tokens whose text was emitted
+        self._told_at = float("-inf")
         self.tokens: list[int] = []
         self.ends: list[int] = []
         self.first_token_at: float | None = None
@@ -57,11 +63,15 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
             text = None if token in self._stop else self._decode.step(self._tokenizer, token)
             self.ends.append((self.ends[-1] if self.ends else 0) + len(text or ""))
             if text:
-                self._emit(text, len(self.tokens) - self._told)
-                self._told = len(self.tokens)
+                self._held += text
+                if time.perf_counter() - self._told_at >= self._pace:
+                    self.end()
 
     def end(self) -> None:
-        """Called by `generate` when it is done; bytes still held back are half a character and stay unseen."""
+        """Emit what is held. `generate` calls it when it is done; bytes of half a character stay unseen."""
+        if self._held:
+            self._emit(self._held, len(self.tokens) - self._told)
+            self._held, self._told, self._told_at = "", len(self.tokens), time.perf_counter()
 
     @property
     def stopped(self) -> bool:

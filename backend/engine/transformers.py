@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from transformers import LogitsProcessorList
@@ -17,6 +17,7 @@ from backend.engine.inference_thread import Cancelled
 from backend.engine.loader import Loaded
 from backend.engine.lru import ByteLRU
 from backend.engine.memory import Budget, cache_limit, footprint
+from backend.engine.outlet import Outlet
 from backend.engine.pictures import MediaSource, Pictures, Tell, placed
 from backend.engine.prefix_cache import PrefixCache, Start
 from backend.engine.prompt import Limits, Prompt, build_prompt
@@ -24,35 +25,30 @@ from backend.engine.sampling import generation_config
 from backend.engine.spec import Compile
 from backend.engine.streamer import TokenStreamer
 from backend.errors import GlimpseError
-from backend.types import Finished, FinishReason, GenerationRequest, Progress, StreamEvent, TextDelta, Usage
+from backend.types import Finished, FinishReason, GenerationRequest, Progress, TextDelta, Usage
 
 log = logging.getLogger(__name__)
-
-
-class Outlet(Protocol):
-    """Where the events of an answer go, and from where its end may come."""
-
-    def emit(self, item: StreamEvent) -> None:
-        """Send an event to the reader."""
-        ...
-
-    def check(self) -> None:
-        """Raise Cancelled if nobody reads any more."""
-        ...
 
 
 class Generator:
     """Answers requests with one model, on the thread that loaded it. Keeps what the next turns can continue on.
 
-    `cache_bytes` bounds what is kept; None leaves it to what the model leaves free.
+    `cache_bytes` bounds what is kept; None leaves it to what the model leaves free. `pace` is how many seconds are
+    between two pieces of text, at least.
     """
 
     def __init__(
-        self, loaded: Loaded, media: MediaSource, cache_bytes: int | None = None, compile: Compile = "auto"
+        self,
+        loaded: Loaded,
+        media: MediaSource,
+        cache_bytes: int | None = None,
+        compile: Compile = "auto",
+        pace: float = 0.0,
     ) -> None:
         self.info = loaded.info
         self._loaded = loaded
         self._media = media
+        self._pace = pace
         self._spoken = False  # whether the answer has its first token
         self._step: int | None = None  # at which step media were shown when memory ran out
         device = loaded.model.device
@@ -170,6 +166,7 @@ class Generator:
                 emit=lambda text, tokens: outlet.emit(TextDelta(text, tokens)),
                 check=outlet.check,
                 first=first,
+                pace=self._pace,
             )
             try:
                 features = pictures.look(start.new)
@@ -180,6 +177,8 @@ class Generator:
             except Cancelled:
                 self._keep(request, prompt, start, streamer)
                 raise
+            finally:
+                streamer.end()
         self._keep(request, prompt, start, streamer)
         return streamer
 

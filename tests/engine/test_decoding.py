@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from PIL import Image
 from backend.engine import compiled, decoding
 from backend.engine.compiled import CompiledDecoder, Size, can_compile
 from backend.engine.decoding import Decoding, unmasked
-from backend.engine.loader import Loaded
+from backend.engine.loader import Loaded, load
+from backend.engine.spec import EngineSpec, Quantization
 from backend.types import Message
 from tests.engine.fakes import image, reply, request, user
 from tests.engine.test_prefix_cache import PARITY, Recorded, Store, answered
@@ -26,8 +29,13 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def test_a_conversation_is_the_same_with_the_compiled_step(models: dict[str, Loaded], lengths: None) -> None:
-    loaded = models["mllama"]
+@pytest.mark.parametrize("quantization", ["none", "4bit"])
+def test_a_conversation_is_the_same_with_the_compiled_step(
+    checkpoints: dict[str, Path], lengths: None, quantization: Quantization
+) -> None:
+    if quantization == "4bit":
+        pytest.importorskip("bitsandbytes")
+    loaded = load(EngineSpec(str(checkpoints["mllama"]), quantization=quantization), lambda done, total: None)
     if not can_compile(loaded.model):
         pytest.skip("Mllama decodes on a cache of fixed size from transformers 5.18 on")
     ours = Recorded(loaded, Store())
@@ -85,8 +93,10 @@ def test_a_mask_that_hides_nothing_is_left_out_and_changes_nothing(
     try:
         with unmasked(loaded.model):
             scores = drawn()
+        with unmasked(SimpleNamespace(get_base_model=lambda: loaded.model)):  # as an adapter's wrapper has it
+            assert torch.equal(drawn(), scores)
     finally:
         handle.remove()
-    assert seen == [False] + [dropped] * 11
+    assert seen == ([False] + [dropped] * 11) * 2
     assert torch.equal(scores.argmax(-1), expected.argmax(-1))
     assert torch.allclose(scores, expected, atol=1e-4)

@@ -6,12 +6,15 @@ Random weights of small norm draw the same token whatever they read, so the tiny
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from transformers import DynamicCache
 
 from backend.engine.inference_thread import Cancelled
-from backend.engine.loader import Loaded
+from backend.engine.loader import Loaded, load
+from backend.engine.spec import EngineSpec, Quantization
 from backend.engine.transformers import Generator
 from backend.errors import OutOfMemory
 from backend.types import GenerationRequest, Message, SamplingParams, TextDelta, TextPart, Usage
@@ -256,3 +259,18 @@ def test_running_out_of_memory_drops_what_was_kept_and_tries_once_more(
 
 def _out_of_memory(*_: object, **__: object) -> None:
     raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+@pytest.mark.parametrize(("quantization", "least"), [("none", 0.999999), ("4bit", 0.999999), ("8bit", 0.99)])
+def test_what_is_read_in_two_parts_is_what_is_read_at_once_in_eight_bits_but_for_rounding(
+    checkpoints: dict[str, Path], quantization: Quantization, least: float
+) -> None:
+    if quantization != "none":
+        pytest.importorskip("bitsandbytes")
+    loaded = load(EngineSpec(str(checkpoints["llama"]), quantization=quantization), lambda done, total: None)
+    ids, cache = torch.arange(5, 65)[None], DynamicCache(config=loaded.model.config)
+    with torch.no_grad():
+        whole = loaded.model(input_ids=ids).logits[0, -1]
+        loaded.model(input_ids=ids[:, :40], past_key_values=cache)
+        parts = loaded.model(input_ids=ids[:, 40:], past_key_values=cache).logits[0, -1]
+    assert torch.cosine_similarity(whole, parts, dim=0) > least

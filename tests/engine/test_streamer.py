@@ -54,6 +54,19 @@ def test_each_piece_says_how_many_tokens_it_took() -> None:
     assert counts == [("a", 1), ("🙂", len(ids("🙂"))), ("b", 1)]
 
 
+def test_what_comes_fast_goes_together_and_nothing_is_kept_back_at_the_end() -> None:
+    counts: list[tuple[str, int]] = []
+    streamer = TokenStreamer(
+        WORDS._tokenizer, [STOP], emit=lambda *piece: counts.append(piece), check=lambda: None, pace=3600.0
+    )
+    for tokens in (ids("prompt"), ids("a"), ids("b"), ids("🙂c")):
+        streamer.put(torch.tensor([tokens]))
+    assert counts == [("a", 1)]
+    streamer.end()
+    streamer.end()
+    assert counts == [("a", 1), ("b🙂c", 2 + len(ids("🙂")))]
+
+
 def test_control_tokens_are_counted_and_not_shown() -> None:
     tokens = [*ids("a"), WORDS.convert_tokens_to_ids(tiny.START), *ids("b")]
     pieces, streamer = stream(tokens)

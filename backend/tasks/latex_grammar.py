@@ -77,7 +77,7 @@ def grammar() -> Grammar:
 
 
 # A formula that may begin with anything (1), with a letter after a blank alone (0: it follows a command), or with a
-# bracket after a blank alone (2: it follows the end of a row, which would take it for its own).
+# bracket after a blank alone (2: it begins a row; \begin or the end of the row before would take it for its own).
 _FORMULA = """
 inner{after}: WS? | formula{after}
 formula{after}: open{after} | bare{after}
@@ -122,8 +122,8 @@ index: LETTER | DIGIT | index LETTER | index DIGIT
 fenced: LEFT between RIGHT
 between: FENCE_SIGN inner1 | FENCE_NAME inner0 | between MIDDLE FENCE_SIGN inner1 | between MIDDLE FENCE_NAME inner0
 
-table: row | table ROW_END inner2 | table ROW_END inner2 "&" row
-row: inner1 | row "&" inner1
+table: row | table ROW_END row
+row: inner2 | row "&" inner1
 
 LETTER: /[A-Za-z]/
 LETTERS: /[A-Za-z]+/

@@ -33,6 +33,7 @@ def to_mathml(latex: str) -> str:
     if bare.count("{") != bare.count("}"):
         raise InputError("This is no LaTeX formula yet: a brace is not closed.")
     known = re.sub(r"\\(begin|end)\{(\w+)\}", lambda found: f"\\{found[1]}{{{_SAME.get(found[2], found[2])}}}", latex)
+    known = re.sub(r"(\\begin\{\w+\*?\}) +\[", r"\1{}[", known)  # it would take the bracket for an option
     try:
         return str(convert(known, display="block"))
     except Exception as error:  # it raises what its own code trips over, too

@@ -47,6 +47,8 @@ def test_the_formulas_of_the_training_are_taken(domain: mixture.Mixture, seed: i
         r"\left\langle\psi\middle|\phi\right\rangle",
         r"\sum\limits_{i=1}^n \hat{x}_i^\alpha",
         r"{}^{n}C_{k}",
+        r"\begin{aligned} [a, b] & = c \\ [d] & = e \end{aligned}",
+        r"\begin{array}{c} [a] \end{array}",
         r"x _ { i } ^ { 2 }",
     ],
 )
@@ -59,6 +61,7 @@ def test_what_people_write_is_taken(latex: str) -> None:
     [
         "",
         r"\alphab",
+        r"\begin{aligned}[a] b\end{aligned}",
         r"\inx",
         r"\left\langlex\right\rangle",
         "x^2^3",

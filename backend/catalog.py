@@ -60,7 +60,7 @@ POCKET = Entry(
     "mllama",
     Need(None, None, 0.5),
     4096,
-    note="ours: plain scenes, printed receipts and formulas",
+    note="ours: plain scenes, printed receipts, formulas and clocks",
 )
 _LLAMA = "Llama 3.2 Community"
 _EU = "not for the EU"

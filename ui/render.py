@@ -40,8 +40,9 @@ PLAYABLE = {".mp4", ".m4v", ".webm", ".mov"}
 SHOWN = PLAYABLE | {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif"}
 
 ABOUT_POCKET = (
-    "A very small model that comes with Glimpse. It describes drawn scenes and short clips and reads printed receipts "
-    "and formulas. It knows nothing of the world, is no general assistant, and errs.\n\n"
+    "A very small model that comes with Glimpse. It describes drawn scenes, reads printed receipts, "
+    "formulas and clocks, and follows simple clips a little. It knows nothing of the world, is no general assistant, "
+    "and errs.\n\n"
     "For photos and talk start Glimpse with a larger one, `--model ID`; `app.py models` lists what fits this machine."
 )
 

@@ -1,5 +1,6 @@
 """Tokenizer, encoding and the training loop, on a model small enough for a test."""
 
+import json
 import random
 from dataclasses import replace
 
@@ -263,6 +264,13 @@ def test_training_begins_with_earlier_weights_of_its_shape_alone(tmp_path, token
     assert torch.equal(begun.lm_head.weight, kept.lm_head.weight)
     with pytest.raises(ValueError, match=r"another shape than this recipe.*--recipe"):
         Trainer(replace(run, shape=replace(SHAPE, grid=FOUR)), tokenizer)
+
+
+def test_what_began_with_earlier_weights_says_the_precision_it_is_kept_in(tmp_path, tokenizer):
+    trainer(tmp_path, tokenizer).save()
+    Trainer(Run(folder=tmp_path / "next", steps=6, start=tmp_path / "model", shape=SHAPE), tokenizer).save()
+    config = json.loads((tmp_path / "next" / "model" / "config.json").read_text())
+    assert {config["dtype"], config["text_config"]["dtype"], config["vision_config"]["dtype"]} == {"bfloat16"}
 
 
 def test_what_is_saved_loads_and_speaks(tmp_path, tokenizer):

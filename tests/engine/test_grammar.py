@@ -107,6 +107,13 @@ def test_scores_for_more_or_fewer_tokens_than_the_tokenizer_has_are_taken(
     assert allowed(grammars.processor(PET, greedy=False), [1], size) == set(spell(models["mllama"], "{"))
 
 
+def test_an_answer_that_was_cut_leaves_nothing_for_the_next(models: dict[str, Loaded], grammars: Grammars) -> None:
+    loaded, size = models["mllama"], len(models["mllama"].tokenizer)
+    allowed(cut := grammars.processor(PET, greedy=False), [1], size)
+    allowed(cut, [1, *spell(loaded, '{"name":"Re')], size)
+    assert allowed(grammars.processor(PET, greedy=False), [1, 2], size) == {spell(loaded, "{")[0]}
+
+
 def test_a_grammar_is_compiled_once(grammars: Grammars, monkeypatch: pytest.MonkeyPatch) -> None:
     once = Grammar("lark", 'start: "yes" | "no"')
     grammars.processor(once, greedy=True)

@@ -27,7 +27,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "streamer": ("benchmarks.streamer", "streamer_ms"),
     "tutorial": ("benchmarks.tutorial", "tutorial_first_token", "tutorial_total"),
     "image": ("benchmarks.image_worker", "image_worker_ms"),
-    "grammar": ("benchmarks.grammar", "grammar_overhead"),
+    "grammar": ("benchmarks.grammar", "grammar_overhead", "grammar_overhead_pocket"),
     "video": ("benchmarks.video", "video_vs_opencv", "video_vs_transformers", "video_exact", "video_hour_ratio"),
     "gpu": ("benchmarks.gpu", "gpu"),
 }

@@ -21,7 +21,7 @@ from ui.batch import Runs, build_panel, wire_panel
 from ui.chat import Talk
 from ui.desk import Desk
 from ui.doors import build_middleware
-from ui.endpoint import Presets, build_endpoint
+from ui.endpoint import Presets, answer_in_json, build_endpoint
 from ui.examples import FOLDER, find_examples
 from ui.frame import ChatFrame
 from ui.languages import offer, write
@@ -193,6 +193,8 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
         raise SettingsError(
             f"Port {settings.port} of {settings.host} cannot be opened; choose another with --port."
         ) from error
+    if page.mcp_server_obj:
+        answer_in_json(page.mcp_server_obj)
     names += [urlsplit(public).netloc] if public else []
     return local, public
 

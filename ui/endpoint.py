@@ -3,6 +3,7 @@
 A client of `/chat` is one conversation. The others answer about one file, and nothing of it is kept.
 """
 
+import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import reduce
@@ -177,3 +178,14 @@ def _uploaded(path: str, uploads: str) -> str:
     if not (file.is_relative_to(Path(uploads).resolve()) and file.is_file()):
         raise InputError(_HOW)
     return str(file)
+
+
+def answer_in_json(tools: Any) -> None:
+    """Let the tools of Gradio's MCP server answer with JSON; by itself it writes objects as Python does."""
+    as_gradio = tools.postprocess_output_data
+
+    def in_json(data: list[Any], root_url: str) -> Any:
+        told = [json.dumps(each, ensure_ascii=False) if isinstance(each, dict) else each for each in data]
+        return as_gradio(told, root_url)
+
+    tools.postprocess_output_data = in_json

@@ -66,6 +66,16 @@ async def test_a_tool_answers_about_a_file(offering: House, tmp_path: Path) -> N
     assert offering.history.conversations() == []
 
 
+async def test_a_receipt_is_json(offering: House, tmp_path: Path) -> None:
+    offering.rest()
+    offering.engine.script = ['{"shop": "Café", "address": null, "items": [{"name": "Tea"}], "total": 2.50}']
+    async with connected(offering) as session:
+        answer = await session.call_tool("receipt", {"image": data_url(picture(tmp_path / "a.png"))})
+    assert [part.text for part in answer.content] == [
+        '{"shop": "Café", "address": null, "items": [{"name": "Tea"}], "total": 2.5}'
+    ]
+
+
 @pytest.mark.parametrize(
     ("image", "sentence"),
     [

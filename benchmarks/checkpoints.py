@@ -15,6 +15,7 @@ from transformers.models.mllama.image_processing_pil_mllama import MllamaImagePr
 from backend.catalog import POCKET
 
 TILE = 448
+QUICK = {"hidden": 256, "layers": 6, "vision_hidden": 64}  # sizes of a random Mllama, to see whether a measure runs
 
 
 def endless_pocket(folder: Path, tokens: int) -> Path:

@@ -5,7 +5,6 @@ A Mllama of 300 million random parameters on the CPU. Six and ten turns; the fir
 
 import statistics
 from dataclasses import replace
-from pathlib import Path
 from uuid import uuid4
 
 from backend.engine.engine import Engine
@@ -13,7 +12,7 @@ from backend.engine.local import LocalEngine
 from backend.engine.spec import EngineSpec
 from backend.types import Message
 from benchmarks.bench import Bench, bench, closing, reply, user
-from benchmarks.checkpoints import TILE, random_mllama
+from benchmarks.checkpoints import QUICK, TILE, random_mllama
 from benchmarks.pairs import note
 
 QUESTIONS = (
@@ -29,7 +28,9 @@ def measure(quick: bool) -> dict[str, float]:
     """followup_ratio: turn 6 that continues over turn 6 read anew; followup_growth: turn 10 over turn 2."""
     ratios, growths = [], []
     with bench(2 * TILE) as here:
-        spec = EngineSpec(str(_model(here.folder, quick)), device="cpu", offline=True)
+        spec = EngineSpec(
+            str(random_mllama(here.folder / "model", **(QUICK if quick else {}))), device="cpu", offline=True
+        )
         engine = LocalEngine(spec, here.store)
         # One that keeps nothing: else it would have the image's features from the conversation before.
         forgetful = LocalEngine(replace(spec, cache_bytes=0), here.store)
@@ -47,11 +48,6 @@ def measure(quick: bool) -> dict[str, float]:
                     f"turn {FIRST_FOLLOW_UP}: {kept[FIRST_FOLLOW_UP - 1]:.2f} s, turn {LAST}: {kept[LAST - 1]:.2f} s"
                 )
     return {"followup_ratio": statistics.median(ratios), "followup_growth": statistics.median(growths)}
-
-
-def _model(folder: Path, quick: bool) -> Path:
-    smaller = {"hidden": 256, "layers": 6, "vision_hidden": 64} if quick else {}
-    return random_mllama(folder / "model", **smaller)
 
 
 def _talk(here: Bench, engine: Engine) -> tuple[list[float], tuple[Message, ...]]:

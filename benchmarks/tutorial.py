@@ -20,7 +20,7 @@ from backend.engine.process import ProcessEngine
 from backend.engine.spec import EngineSpec
 from backend.types import Message
 from benchmarks.bench import Bench, bench, closing, reply, user
-from benchmarks.checkpoints import TILE, random_mllama
+from benchmarks.checkpoints import QUICK, TILE, random_mllama
 from benchmarks.pairs import note
 
 QUESTIONS = (
@@ -33,7 +33,6 @@ QUESTIONS = (
 )
 TOKENS = 32
 SIZES = {"hidden": 512, "layers": 14, "vision_hidden": 320}  # 66 million parameters
-SMALLER = {"hidden": 256, "layers": 6, "vision_hidden": 64}
 
 Times = tuple[float, float]
 """Seconds to the first piece of text, all six turns together; seconds until the last answer was whole."""
@@ -43,7 +42,7 @@ def measure(quick: bool) -> dict[str, float]:
     """tutorial_first_token and tutorial_total: ours over the tutorial's, six turns about an image of four tiles."""
     firsts, totals = [], []
     with bench(2 * TILE) as here:
-        model = random_mllama(here.folder / "model", **(SMALLER if quick else SIZES))
+        model = random_mllama(here.folder / "model", **(QUICK if quick else SIZES))
         engine = ProcessEngine(EngineSpec(str(model), device="cpu", offline=True), here.folder / "media")
         tutorial = Tutorial(model)
         with closing(here, engine):

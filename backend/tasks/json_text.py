@@ -94,12 +94,12 @@ def named(path: str) -> str:
 
 
 def indented(value: Any, margin: str = "\n") -> str:
-    """The value as JSON, one entry a line."""
-    inner = margin + "  "
+    """The value as JSON, one entry a line, each after `margin` and two blanks."""
+    inner, colon = (margin + "  ", ": ") if margin else ("", ":")
     if isinstance(value, Printed):
         return str(value)
     if isinstance(value, dict) and value:
-        entries = [f"{indented(name)}: {indented(entry, inner)}" for name, entry in value.items()]
+        entries = [f"{indented(name)}{colon}{indented(entry, inner)}" for name, entry in value.items()]
         return "{" + inner + f",{inner}".join(entries) + margin + "}"
     if isinstance(value, list) and value:
         return "[" + inner + f",{inner}".join(indented(entry, inner) for entry in value) + margin + "]"
@@ -108,17 +108,7 @@ def indented(value: Any, margin: str = "\n") -> str:
 
 def compact(value: Any) -> str:
     """The value as JSON without a blank, as models write it."""
-    if isinstance(value, Printed):
-        return str(value)
-    if isinstance(value, dict):
-        return (
-            "{"
-            + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{compact(one)}" for name, one in value.items())
-            + "}"
-        )
-    if isinstance(value, list):
-        return "[" + ",".join(map(compact, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return indented(value, "")
 
 
 def _skip(text: str, at: int) -> int:

@@ -5,12 +5,15 @@ Where there is none, these tests are skipped, with a word at the end of the run;
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.runner import runtestprotocol
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
+from tests.browser import frozen
 from tests.browser.screen import Screen
 from tests.ui.house import House
 
@@ -24,6 +27,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+FROZE = pytest.StashKey[bool]()
 MISSING = "no Chromium: install one, or run `python -m playwright install chromium`; the page was not tested"
 
 
@@ -41,6 +45,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
     # Playwright's loop runs in this thread until the end, and no other test could then run one of its own.
     items.sort(key=lambda item: item.path.is_relative_to(here))
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test; once more, and not without a word, where Chromium froze over it, as it has on two busy cores.
+
+    What the page itself does wrong, it does twice.
+    """
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    if item.stash.get(FROZE, False):
+        item.config.get_terminal_writer().line(f"\n{item.nodeid}: Chromium froze; once more", yellow=True)
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+@pytest.fixture(autouse=True)
+def awake(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A limit on the test's time."""
+
+    def end() -> None:
+        request.node.stash[FROZE] = bool(frozen.end_pages())
+
+    timer = threading.Timer(frozen.LIMIT, end)
+    timer.start()
+    yield
+    timer.cancel()
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ PASTE = """(field, clipboardData) => {
     field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
 }"""
 
+FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
 
 class Screen:
     """One tab."""
@@ -137,6 +139,12 @@ class Screen:
     @property
     def conversations(self) -> Locator:
         return self.page.locator("#conversations label")
+
+    def open_settings(self) -> None:
+        self.page.locator("#settings > button").click()
+        expect(self.page.locator("#system textarea")).to_be_visible()
+        # In the next frame Gradio writes their first values into what an accordion shows for the first time.
+        self.page.evaluate(FRAMES)
 
     def unfold(self) -> None:
         self.page.locator("#sidebar .toggle-button").click()

@@ -148,7 +148,7 @@ def test_opening_another_conversation_ends_the_answer_and_shows_no_more_of_it(ho
 
 
 def test_a_setting_that_cannot_be_is_a_sentence_and_the_message_stays(house: House, screen: Screen) -> None:
-    screen.page.locator("#settings > button").click()
+    screen.open_settings()
     screen.page.locator("#set-top-p").locator("input, textarea").fill("2")
     screen.send("Hi")
     expect(screen.page.locator(".toast-body")).to_contain_text("Top-p is a number from 0 to 1, not “2”.")
@@ -157,7 +157,7 @@ def test_a_setting_that_cannot_be_is_a_sentence_and_the_message_stays(house: Hou
 
 
 def test_settings_are_the_models_own_until_they_are_set(house: House, screen: Screen) -> None:
-    screen.page.locator("#settings > button").click()
+    screen.open_settings()
     field = {
         name: screen.page.locator(f"#set-{name} input, #set-{name} textarea")
         for name in ("temperature", "top-k", "seed", "frames")

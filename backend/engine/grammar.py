@@ -9,6 +9,7 @@ import logging
 import math
 import threading
 from collections import OrderedDict
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from backend.types import Grammar, Unsure
 log = logging.getLogger(__name__)
 
 COMPILED = 32  # grammars kept; a schema of a person's own seldom comes twice
+TOGETHER = 32  # tokens whose probability is computed at once
 SURE = 0.9  # what a token is written with at least this probability is not reported
 
 
@@ -88,8 +90,8 @@ def _limits() -> LLParserLimits:
 class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
     """Leaves `generate` the tokens that the grammar allows next, for one answer, batch of one.
 
-    It follows whatever prefix it is given, back too: guesses that were not taken are rolled back. `probabilities` has
-    one number for each token so far: what the model itself gave it, before the grammar had its say.
+    It follows whatever prefix it is given, back too: guesses that were not taken are rolled back. After `finish`,
+    `probabilities` has one number for each token: what the model itself gave it, before the grammar had its say.
     """
 
     def __init__(self, matcher: LLMatcher, vocabulary: int, greedy: bool) -> None:
@@ -98,44 +100,51 @@ class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
         self._mask = allocate_token_bitmask(1, vocabulary)
         self._prompt: int | None = None
         self._seen: list[int] = []
-        self._last: torch.Tensor | None = None
+        self._scores: dict[int, torch.Tensor] = {}  # of tokens by their place, until they are weighed
         self.probabilities: list[float] = []
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The scores [1, vocabulary] with every token that may not come next at minus infinity."""
         self._prompt = input_ids.shape[1] if self._prompt is None else self._prompt
         self._follow(input_ids[0, self._prompt :].tolist())
-        self._last = scores[0].float().softmax(0)
-        # The mask costs ten times what a look at one token does, and mostly the likeliest token is allowed.
-        if self._greedy and self._matcher.validate_tokens([int(self._last.argmax())]) == 1:
+        if len(self._scores) == TOGETHER:
+            self._weigh()
+        self._scores[len(self._seen)] = scores
+        # The mask costs ten times what one token does, and mostly the likeliest token is allowed: it is taken at once,
+        # and back where it is not the one that is drawn.
+        if self._greedy and self._matcher.try_consume_tokens(likeliest := [int(scores.argmax())]):
+            self._seen += likeliest
             return scores
         return scores.masked_fill(~self._allowed(scores), -math.inf)
 
     def finish(self, tokens: list[int]) -> None:
         """Take the answer's tokens as they ended up."""
-        self._note(tokens)
+        self._seen = tokens
+        self._weigh()
 
     def _follow(self, tokens: list[int]) -> None:
-        common = len(self._seen)
-        while tokens[:common] != self._seen[:common]:  # but for guesses, the first look finds them equal
-            common -= 1
-        if common < len(self._seen):
-            self._matcher.rollback(len(self._seen) - common)
-            del self._seen[common:]
-            del self.probabilities[common:]
-        self._note(tokens)
+        if tokens == self._seen:
+            return
+        pairs = zip(tokens, self._seen, strict=False)
+        common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self._matcher.rollback(len(self._seen) - common)
         for token in tokens[common:]:
             if not self._matcher.consume_token(token):
                 raise RuntimeError(f"the grammar does not take token {token}: {self._matcher.get_error()}")
+        del self.probabilities[common:]
+        self._scores = {place: scores for place, scores in self._scores.items() if place <= common}
         self._seen = tokens
 
-    def _note(self, tokens: list[int]) -> None:
-        """Keep the probability of the token that was drawn from the last scores."""
-        if self._last is None or len(tokens) <= len(self.probabilities):
-            return
-        known = len(self.probabilities)
-        self.probabilities.append(float(self._last[tokens[known]]))
-        self.probabilities += [1.0] * (len(tokens) - known - 1)  # guesses that were taken; their scores went elsewhere
+    def _weigh(self) -> None:
+        """Note how probable the drawn tokens were; 1 for a guess that was taken, whose scores went elsewhere."""
+        self.probabilities += [1.0] * (len(self._seen) - len(self.probabilities))
+        places = [place for place in self._scores if place < len(self._seen)]
+        if places:
+            table = torch.cat([self._scores[place] for place in places]).softmax(-1, torch.float32)
+            drawn = [self._seen[place] for place in places]
+            for place, probability in zip(places, table[range(len(places)), drawn].tolist(), strict=True):
+                self.probabilities[place] = probability
+        self._scores.clear()
 
     def _allowed(self, scores: torch.Tensor) -> torch.Tensor:
         fill_next_token_bitmask(self._matcher, self._mask)

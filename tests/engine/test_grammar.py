@@ -90,6 +90,34 @@ def test_a_prefix_that_was_only_guessed_is_taken_back(models: dict[str, Loaded],
     assert set(spell(loaded, "024")) == allowed(held, prompt + begun + again, size)
 
 
+def test_an_end_that_was_taken_at_once_is_taken_back(models: dict[str, Loaded], grammars: Grammars) -> None:
+    loaded, size = models["mllama"], len(models["mllama"].tokenizer)
+    end, (one, two) = stop_tokens(loaded)[0], spell(loaded, "ab")
+    held = grammars.processor(Grammar("lark", 'start: "a" "b"?'), greedy=True)
+    scores = torch.zeros(1, size)
+    scores[0, end] = 9.0
+    allowed(held, [1], size)
+    assert held(torch.tensor([[1, one]]), scores) is scores
+    assert allowed(held, [1, one, two], size) >= {end}
+    assert allowed(held, [1], size) == {one}
+
+
+def test_every_token_has_the_probability_that_the_model_gave_it(
+    models: dict[str, Loaded], grammars: Grammars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grammar, "TOGETHER", 2)
+    loaded, size = models["mllama"], len(models["mllama"].tokenizer)
+    guessed, drawn = spell(loaded, '{"name":"Mo'), spell(loaded, '{"name":"Rex')
+    table = torch.randn(20, 1, size, generator=torch.Generator().manual_seed(1))
+    held = grammars.processor(PET, greedy=False)
+    for tokens in (guessed, drawn):
+        for place in range(len(tokens) + 1):
+            held(torch.tensor([[1, *tokens[:place]]]), table[place])
+    held.finish(drawn)
+    expected = [table[place, 0].softmax(0)[token].item() for place, token in enumerate(drawn)]
+    assert held.probabilities == pytest.approx(expected)
+
+
 def test_every_token_that_ends_a_turn_may_end_the_answer(models: dict[str, Loaded], grammars: Grammars) -> None:
     loaded = models["mllama"]
     ends = {*stop_tokens(loaded), loaded.tokenizer.pad_token_id}

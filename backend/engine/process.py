@@ -11,18 +11,19 @@ import pickle
 import threading
 import time
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.engine.child import Child
-from backend.engine.pipe import Ask, Cancel, Close, Failed, Start, Status, ToChild, Told, ToPage
+from backend.engine.pipe import Cancel, Close, Failed, Start, Status, ToChild, Told, ToPage
 from backend.engine.spec import EngineSpec
+from backend.engine.waiting import Item, Waiting
 from backend.errors import EngineUnavailable, GlimpseError
 from backend.types import EngineStatus, Finished, GenerationRequest, Progress, StreamEvent
 
 STARTING = "starting the engine"
 RESTARTING = "The engine stopped unexpectedly and is starting again"
+CHANGED = "The model was changed before this answer was done; press Retry."
 CLOSED = "The engine is shut down; start Glimpse again."
 CLOSE_GRACE = 10.0  # seconds for the engine to close when asked
 
@@ -48,7 +49,8 @@ class Backoff:
 
 
 class ProcessEngine:
-    """Fulfils `Engine` by way of a child process. `start` or the first request starts it; `close` ends it.
+    """Fulfils `Engine` by way of a child process. `start` or the first request starts it, `switch` has another take
+    its place, `close` ends it.
 
     Streams may be opened from any event loop.
     """
@@ -59,10 +61,11 @@ class ProcessEngine:
         self._backoff = backoff or Backoff()
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, Waiting] = {}
         self._child: Child | None = None
         self._supervisor: threading.Thread | None = None
         self._closing = threading.Event()
+        self._changed = threading.Event()  # since the last child was started; or the engine is closing
         self._status = EngineStatus("loading", STARTING)
         self._over: str | None = None  # why no child will be started any more
 
@@ -72,6 +75,36 @@ class ProcessEngine:
             if self._supervisor is None and not self._closing.is_set():
                 self._supervisor = threading.Thread(target=self._supervise, name="engine supervisor", daemon=True)
                 self._supervisor.start()
+
+    @property
+    def spec(self) -> EngineSpec:
+        """What runs, or is being loaded."""
+        return self._spec
+
+    def switch(self, spec: EngineSpec) -> None:
+        """Run `spec` from now on; returns at once. A load that is still going on ends too.
+
+        The child ends first, with the answers that it had begun, and the next one starts when it is gone: so all of
+        its memory is free again, which a model that is freed within a process leaves in pieces. Who has no word of an
+        answer yet waits for the next one.
+
+        Raises:
+            EngineUnavailable: the engine is closed.
+        """
+        with self._lock:
+            if self._closing.is_set():
+                raise EngineUnavailable(CLOSED)
+            grace = CLOSE_GRACE if self._status.state == "ready" else 0.0
+            self._spec, self._over, self._status = spec, None, EngineStatus("loading", STARTING)
+            child, self._child = self._child, None
+            for stream in self._streams.values():
+                stream.child = stream.child if stream.begun else None
+            self._changed.set()
+        self._fail(EngineUnavailable(CHANGED), begun=True)
+        if child:
+            child.send(Close())
+            threading.Thread(target=child.end, args=(grace,), name="engine switch", daemon=True).start()
+        self.start()
 
     @property
     def status(self) -> EngineStatus:
@@ -106,9 +139,11 @@ class ProcessEngine:
     async def close(self) -> None:
         """End the streams and the child: ask, wait 10 s, terminate, kill. Safe to call twice."""
         self._closing.set()
+        self._changed.set()
+        supervisor = self._supervisor
         self._finish(EngineStatus("closed"), CLOSED)
-        if self._supervisor:
-            await asyncio.to_thread(self._end, self._supervisor)
+        if supervisor:
+            await asyncio.to_thread(self._end, supervisor)
 
     def _end(self, supervisor: threading.Thread) -> None:
         while supervisor.is_alive():
@@ -117,11 +152,11 @@ class ProcessEngine:
                 child.end(CLOSE_GRACE)
             supervisor.join(0.1)
 
-    def _open(self, request: GenerationRequest) -> "tuple[int, _Stream]":
+    def _open(self, request: GenerationRequest) -> tuple[int, Waiting]:
         with self._lock:
             if self._over:
                 raise EngineUnavailable(self._over)
-            number, stream = next(self._numbers), _Stream(request)
+            number, stream = next(self._numbers), Waiting(request)
             self._streams[number] = stream
             if self._child:
                 stream.ask(number, self._child)
@@ -135,13 +170,18 @@ class ProcessEngine:
                 stream.child.send(Cancel(number))
 
     def _supervise(self) -> None:
-        final = EngineStatus("failed", "The engine cannot be started; the log says why.")
-        try:
-            final = self._keep_alive()
-        except Exception:
-            _log.exception("The engine's supervisor failed.")
-        finally:
+        while True:
+            final = EngineStatus("failed", "The engine cannot be started; the log says why.")
+            try:
+                final = self._keep_alive()
+            except Exception:
+                _log.exception("The engine's supervisor failed.")
+            with self._lock:
+                if self._changed.is_set() and not self._closing.is_set():  # at the last moment
+                    continue
+                self._supervisor = None
             self._finish(final, final.detail)
+            return
 
     def _keep_alive(self) -> EngineStatus:
         """Run one child after the other until the engine is closed or there is no use in going on."""
@@ -150,6 +190,9 @@ class ProcessEngine:
             life = self._live()
             if self._closing.is_set():
                 return EngineStatus("closed")
+            if self._changed.is_set():
+                deaths = 0
+                continue
             deaths = 1 if life.useful else deaths + 1
             if deaths >= self._backoff.tries and not life.ready:
                 detail = f"The engine {life.end} while it started, {deaths} times in a row; the log says more."
@@ -157,55 +200,68 @@ class ProcessEngine:
                 return EngineStatus("failed", detail)
             pause = self._backoff.pause(deaths)
             _log.error("The engine %s; starting it again in %.1f s.", life.end, pause)
-            self._set(EngineStatus("loading", f"{RESTARTING}."))
+            with self._lock:
+                if not self._changed.is_set():
+                    self._status = EngineStatus("loading", f"{RESTARTING}.")
             self._fail(EngineUnavailable(f"{RESTARTING}; press Retry."), begun=True)
-            self._closing.wait(pause)
+            self._changed.wait(pause)
 
     def _live(self) -> "_Life":
         """Start a child and pass on what it says until it is gone."""
-        start = Start(self._spec, str(self._store_root), logging.getLogger("backend").getEffectiveLevel())
         life = _Life()
+        with self._lock:
+            spec = self._spec
+            if not self._closing.is_set():
+                self._changed.clear()
         try:
-            child = Child(start)
+            child = Child(Start(spec, str(self._store_root), logging.getLogger("backend").getEffectiveLevel()))
         except OSError as error:
             life.end = f"could not be started ({error.strerror})"
             return life
-        self._attach(child)
         try:
+            if not self._attach(child, spec):
+                child.end(0.0)
             for message in child.messages():
-                self._take(message, life)
+                self._take(message, child, life)
         except pickle.UnpicklingError:
             _log.exception("The engine sent what may not cross the pipe.")
         finally:
-            self._attach(None)
+            with self._lock:
+                self._child = None
             life.end = child.bury()
         life.useful |= life.ready_at is not None and time.monotonic() - life.ready_at >= self._backoff.steady
         return life
 
-    def _attach(self, child: Child | None) -> None:
-        """Make `child` the one that answers, beginning with the requests that waited for it."""
+    def _attach(self, child: Child, spec: EngineSpec) -> bool:
+        """Make `child` the one that answers, beginning with the requests that waited, if it is still wanted."""
         with self._lock:
+            if spec is not self._spec:
+                return False
             self._child = child
             for number, stream in self._streams.items():
-                if child and not stream.child:
+                if not stream.child:
                     stream.ask(number, child)
+            return True
 
-    def _take(self, message: ToPage | ToChild, life: "_Life") -> None:
-        match message:
-            case Told(number, events):
-                ended = isinstance(events[-1], Finished)
-                life.useful |= ended
-                self._deliver(number, events, ended)
-            case Failed(number, error):
-                self._deliver(number, error, True)
-            case Status(status):
-                if status.state == "ready" and life.ready_at is None:
-                    life.ready_at = time.monotonic()
-                self._set(status)
-
-    def _deliver(self, number: int, item: "_Item", ended: bool) -> None:
+    def _take(self, message: ToPage | ToChild, child: Child, life: "_Life") -> None:
+        """Hand on what the child says; what one says whose place another takes is not heard any more."""
         with self._lock:
-            stream = self._streams.pop(number, None) if ended else self._streams.get(number)
+            if child is not self._child:
+                return
+            match message:
+                case Told(number, events):
+                    ended = isinstance(events[-1], Finished)
+                    life.useful |= ended
+                    self._deliver(number, events, ended)
+                case Failed(number, error):
+                    self._deliver(number, error, True)
+                case Status(status):
+                    if status.state == "ready" and life.ready_at is None:
+                        life.ready_at = time.monotonic()
+                    self._status = self._status if self._over else status
+
+    def _deliver(self, number: int, item: Item, ended: bool) -> None:
+        stream = self._streams.pop(number, None) if ended else self._streams.get(number)
         if stream:
             stream.put(item)
 
@@ -217,44 +273,12 @@ class ProcessEngine:
         for stream in streams:
             stream.put(error)
 
-    def _set(self, status: EngineStatus) -> None:
-        with self._lock:
-            if not self._over:
-                self._status = status
-
     def _finish(self, status: EngineStatus, sentence: str) -> None:
         """No child will answer any more."""
         with self._lock:
             if not self._over:
                 self._status, self._over = status, sentence
         self._fail(EngineUnavailable(self._over), begun=False)
-
-
-_Item = tuple[StreamEvent, ...] | GlimpseError
-
-
-class _Stream:
-    """One request on its way: its events cross here from the supervisor's thread to the reader's event loop."""
-
-    def __init__(self, request: GenerationRequest) -> None:
-        self.child: Child | None = None
-        self._request = request
-        self._loop = asyncio.get_running_loop()
-        self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
-
-    def ask(self, number: int, child: Child) -> None:
-        self.child = child
-        child.send(Ask(number, self._request))
-
-    def put(self, item: _Item) -> None:
-        with suppress(RuntimeError):  # the reader's loop is closed: nobody reads
-            self._loop.call_soon_threadsafe(self._inbox.put_nowait, item)
-
-    async def receive(self) -> tuple[StreamEvent, ...]:
-        item = await self._inbox.get()
-        if isinstance(item, GlimpseError):
-            raise item
-        return item
 
 
 @dataclass(slots=True)

@@ -41,3 +41,8 @@ async def play(request: GenerationRequest) -> AsyncGenerator[Step]:
         case ["print", text]:
             print(text, flush=True)  # noqa: T201
             yield "printed"
+
+
+async def other(request: GenerationRequest) -> AsyncGenerator[Step]:
+    """Another model."""
+    yield "other"

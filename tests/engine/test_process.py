@@ -20,7 +20,7 @@ import pytest_asyncio
 
 from backend.engine import process, worker
 from backend.engine.pipe import Ask, Close, Failed, Start, Status, Told, receive, send
-from backend.engine.process import Backoff, ProcessEngine
+from backend.engine.process import CHANGED, Backoff, ProcessEngine
 from backend.engine.scripted import SCRIPTED, ScriptedEngine
 from backend.engine.spec import EngineSpec
 from backend.errors import EngineUnavailable, GlimpseError, ModelFailed, ModelNotFound, QueueFull
@@ -38,7 +38,9 @@ from backend.types import (
 
 TIMEOUT = 30  # seconds after which a test has failed; none comes near
 ROOT = Path(__file__).parent.parent.parent
+POCKET = ROOT / "assets" / "pocket"
 PLAY = EngineSpec("scripted", script="tests.engine.scripts:play")
+OTHER = EngineSpec("scripted", script="tests.engine.scripts:other")
 STARTING = Progress("starting the engine")
 DIED = "The engine stopped unexpectedly and is starting again; press Retry."
 
@@ -360,3 +362,60 @@ def test_nothing_but_our_values_crosses_the_pipe(thing: object):
     with pytest.raises(pickle.UnpicklingError, match="may not cross the pipe"):
         next(receive(ours))
     ours.close()
+
+
+async def test_another_model_takes_the_place_of_one_that_is_gone(engine: ProcessEngine):
+    async with aclosing(engine.stream(ask("wait"))) as waiting:
+        assert await first(waiting) == TextDelta("waiting")
+        old = engine.process_id
+        engine.switch(OTHER)
+        assert engine.status == EngineStatus("loading", "starting the engine")
+        with pytest.raises(EngineUnavailable, match=CHANGED):
+            await first(waiting)
+    assert await play(engine, "say hello") == said("other")
+    assert (engine.spec, engine.process_id == old, gone(old, 0)) == (OTHER, False, True)
+    assert engine.status == EngineStatus("ready", model=SCRIPTED)
+
+
+async def test_a_load_that_is_not_wanted_any_more_ends_and_who_waited_for_it_is_answered(tmp_path: Path):
+    engine = ProcessEngine(EngineSpec(str(POCKET), device="cpu"), tmp_path)
+    try:
+        async with aclosing(engine.stream(ask("say hello"))) as waiting:
+            assert isinstance(await first(waiting), Progress)
+            loading = engine.process_id
+            assert loading is not None
+            engine.switch(OTHER)
+            async with asyncio.timeout(TIMEOUT):
+                assert [event async for event in waiting if not isinstance(event, Progress)] == said("other")
+            assert gone(loading, 0)
+    finally:
+        await engine.close()
+
+
+async def test_the_model_that_was_wished_for_last_is_the_one_that_runs(engine: ProcessEngine):
+    engine.start()
+    for spec in (OTHER, PLAY, OTHER, PLAY, OTHER):
+        engine.switch(spec)
+    assert await play(engine, "say hello") == said("other")
+    assert await play(engine, "say hello") == said("other")
+
+
+async def test_after_a_model_that_cannot_be_started_another_one_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    engine = ProcessEngine(PLAY, tmp_path, backoff=Backoff(first=0.0, tries=2))
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(EngineUnavailable, match="could not be started"):
+            await play(engine, "say hello")
+    assert engine.status.state == "failed"
+    engine.switch(OTHER)
+    try:
+        assert await play(engine, "say hello") == said("other")
+    finally:
+        await engine.close()
+
+
+async def test_a_closed_engine_takes_no_other_model(engine: ProcessEngine):
+    await engine.close()
+    with pytest.raises(EngineUnavailable, match="shut down"):
+        engine.switch(OTHER)
+    assert engine.status == EngineStatus("closed")

@@ -85,6 +85,7 @@ def serve(argv: Sequence[str]) -> int:
     _check_address(settings.host, settings.port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from backend.house import open_house
+    from backend.models import Models
 
     with suppress(KeyboardInterrupt), ExitStack() as ending:
         house = open_house(settings, settings.data_dir)
@@ -94,7 +95,9 @@ def serve(argv: Sequence[str]) -> int:
         house.store.warm()
         from ui.blocks import build_page, launch
 
-        page = build_page(house.chat, house.history, house.store, house.engine, settings)
+        # Who gets here over a network may ask this machine things, not fill its disk and its memory with models.
+        models = Models(house.engine, settings) if settings.local and not settings.auth else None
+        page = build_page(house.chat, house.history, house.store, house.engine, settings, models)
         loops: list[asyncio.AbstractEventLoop] = []
         page.extra_startup_events.append(lambda: _note_loop(loops))
         ending.callback(page.close, verbose=False)

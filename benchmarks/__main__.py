@@ -26,6 +26,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "followup": ("benchmarks.followup", "followup_ratio", "followup_growth"),
     "streamer": ("benchmarks.streamer", "streamer_ms"),
     "tutorial": ("benchmarks.tutorial", "tutorial_first_token", "tutorial_total"),
+    "switch": ("benchmarks.switching", "switch_returned", "switch_seconds"),
     "image": ("benchmarks.image_worker", "image_worker_ms"),
     "grammar": ("benchmarks.grammar", "grammar_overhead", "grammar_overhead_pocket"),
     "video": ("benchmarks.video", "video_vs_opencv", "video_vs_transformers", "video_exact", "video_hour_ratio"),

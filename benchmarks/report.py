@@ -19,6 +19,8 @@ ROWS = (
     ("followup_ratio", "time to first token of turn 6, continued over read anew", "0.10 or less"),
     ("followup_growth", "time to first token, turn 10 over turn 2", "1.5 or less"),
     ("streamer_ms", "4,096 tokens without a newline to text, milliseconds", "25 or less"),
+    ("switch_returned", "share of a model's memory that is free again when another one answers", "0.95 or more"),
+    ("switch_seconds", "seconds from one model to a small other one", ""),
     ("image_worker_ms", "what a confined child adds to reading a 12-megapixel JPEG, milliseconds", ""),
     ("grammar_overhead", "share of decode time that a grammar takes, 300 million parameters", "less than 0.02"),
     ("grammar_overhead_pocket", "the same with Pocket, whose tokens take a few milliseconds each", "less than 0.02"),

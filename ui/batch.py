@@ -30,11 +30,12 @@ from backend.types import Progress
 from ui import render
 from ui.chat import UNEXPECTED
 from ui.convert import read_file
+from ui.errors import readable
 from ui.frame import FILE_TYPES
 from ui.markdown import literal
 from ui.pace import paced
 from ui.sidebar import Sidebar
-from ui.wiring import Updates, readable, session
+from ui.wiring import Updates, session
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from backend.chat.once import Once
 from backend.engine.engine import Engine
 from backend.errors import SettingsError
 from backend.history import History
+from backend.models import Models
 from backend.settings import Settings
 from ui.batch import Runs, build_panel, wire_panel
 from ui.chat import Talk
@@ -25,6 +26,7 @@ from ui.endpoint import Presets, answer_in_json, build_endpoint
 from ui.examples import FOLDER, find_examples
 from ui.frame import ChatFrame
 from ui.languages import offer, write
+from ui.models import ModelChoice
 from ui.results import ResultPanel, build_results
 from ui.sidebar import Sidebar, build_sidebar
 from ui.takeaway import Takeaway
@@ -52,24 +54,35 @@ _BROWSER_KEY = "glimpse-open-conversation"
 _QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
 
-def build_page(chat: Chat, history: History, store: "MediaStore", engine: Engine, settings: Settings) -> gr.Blocks:
-    """The page of one engine, one history and one media store; nothing is opened yet."""
+def build_page(
+    chat: Chat,
+    history: History,
+    store: "MediaStore",
+    engine: Engine,
+    settings: Settings,
+    models: Models | None = None,
+) -> gr.Blocks:
+    """The page of one engine, one history and one media store; nothing is opened yet. `models` lets people choose
+    another model, all of them; a page that others reach had better do without.
+    """
     uploads = open_uploads(settings.data_dir / "uploads")
     os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(uploads)}
     gr.set_static_paths([store.root, FOLDER])
     frames, examples = settings.video_frames, find_examples()
     talk, once = Talk(chat, history, store), Once(chat, history)
     answers = Answers(talk, history, frames, examples)
-    desk = Desk(answers, chat, history, engine, frames)
+    choice = ModelChoice(models)
+    desk = Desk(answers, chat, history, engine, frames, choice)
     page = gr.Blocks(title="Glimpse", fill_height=True, analytics_enabled=False, delete_cache=(3600, KEPT))
     with page:
         current = gr.BrowserState("", storage_key="glimpse", secret=_BROWSER_KEY)
-        side = build_sidebar(frames, engine.status, login=bool(settings.auth))
+        side = build_sidebar(frames, engine.status, login=bool(settings.auth), choosing=models is not None)
         frame = ChatFrame(build_endpoint(talk, frames), examples)
         shown = [frame.chatbot, frame.textbox, frame.presets, current, side.listing, side.actions]
         results = build_results()
         ended = _wire_answers(answers, frame, side, current, shown)
         ended += _wire_side(desk, side, current, shown, page.load)
+        _wire_model(desk, choice, side, page.load)
         _wire_results(Takeaway(history, store, settings.data_dir / "uploads" / "results"), results, current, ended)
         _wire_endpoint(frame, side)
         Presets(once, frames).build()
@@ -119,10 +132,20 @@ def _wire_side(
     side.title.submit(desk.rename, [current, side.title], [side.listing, side.actions, side.naming], **_QUICK)
     side.delete.click(lambda: gr.Row(visible=True), None, [side.asking], **_QUICK)
     side.keep.click(lambda: gr.Row(visible=False), None, [side.asking], **_QUICK)
-    told = gr.State(desk.drawn)
-    follow = [told, side.model, side.timer, *side.controls.numbers]
-    gr.on([load, side.timer.tick], desk.model, [told], follow, **_QUICK)
     return opened
+
+
+def _wire_model(desk: Desk, choice: ModelChoice, side: Sidebar, load: Callable[..., Any]) -> None:
+    told, picker = gr.State(desk.drawn), side.picker
+    follow = [told, side.model, side.timer, picker.instead, *side.controls.numbers]
+    gr.on([load, side.timer.tick], desk.model, [told], follow, **_QUICK)
+    picker.change.click(choice.open, None, [picker.change, picker.panel, picker.wanted], **_QUICK)
+    picker.close.click(choice.close, None, [picker.change, picker.panel], queue=False, **_QUICK)
+    for event in (
+        picker.load.click(choice.load, [picker.wanted], [picker.change, picker.panel], **_QUICK),
+        picker.instead.click(choice.go_back, None, None, **_QUICK),
+    ):
+        event.success(desk.model, [told], follow, **_QUICK)
 
 
 def _wire_results(takeaway: Takeaway, panel: ResultPanel, current: gr.BrowserState, ended: Sequence[Any]) -> None:

@@ -10,8 +10,10 @@ from backend.history import History
 from ui import render
 from ui.chat import View
 from ui.controls import hints
+from ui.errors import readable
+from ui.models import ModelChoice
 from ui.sidebar import FOLLOW
-from ui.wiring import Answers, Updates, nothing, owner, readable
+from ui.wiring import Answers, Updates, nothing, owner
 
 LOOK = 20.0  # seconds between two looks at a model that is loaded
 
@@ -19,12 +21,15 @@ LOOK = 20.0  # seconds between two looks at a model that is loaded
 class Desk:
     """The listeners; `answers` is who else shows things in the tab."""
 
-    def __init__(self, answers: Answers, chat: Chat, history: History, engine: Engine, frames: int) -> None:
+    def __init__(
+        self, answers: Answers, chat: Chat, history: History, engine: Engine, frames: int, choice: ModelChoice
+    ) -> None:
         self._answers = answers
         self._chat = chat
         self._history = history
         self._engine = engine
         self._frames = frames
+        self._choice = choice
 
     async def resume(self, request: gr.Request, current: str) -> Updates:
         """Show what the address names, else what the browser had open; an empty page where it is gone.
@@ -68,7 +73,8 @@ class Desk:
         return repr(self._engine.status.model)
 
     def model(self, told: str) -> list[Any]:
-        """The model that was told of, its line, the timer that has it drawn again, and the settings' placeholders.
+        """The model that was told of, its line, the timer that has it drawn again, the way back from a load, and the
+        settings' placeholders.
 
         The placeholders come once a model: drawing a field again could undo what is being typed into it.
         """
@@ -77,7 +83,8 @@ class Desk:
         name = self.drawn
         fresh = hints(self._frames, status.model)
         fields = fresh if name != told else [gr.skip() for _ in fresh]
-        return [name, render.model_line(status), timer, *fields]
+        line = render.model_line(status, choosing=self._choice.offered)
+        return [name, line, timer, self._choice.instead(), *fields]
 
     async def _show(self, request: gr.Request, view: View) -> Updates:
         await self._answers.take(request)

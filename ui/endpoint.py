@@ -21,9 +21,10 @@ from backend.tasks.receipt import results
 from backend.tasks.result import Answer
 from ui.chat import Talk
 from ui.convert import read_file, read_message
+from ui.errors import readable
 from ui.fields import read_controls
 from ui.pace import paced
-from ui.wiring import owner, readable
+from ui.wiring import owner
 
 _HOW = (
     "Send the file itself: by handle_file(path) of gradio_client, as a data: URL, or by the address here of what was "

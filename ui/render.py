@@ -42,7 +42,10 @@ SHOWN = PLAYABLE | {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", "
 ABOUT_POCKET = (
     "A very small model that comes with Glimpse. It describes drawn scenes, reads printed receipts, "
     "formulas and clocks, and follows simple clips a little. It knows nothing of the world, is no general assistant, "
-    "and errs.\n\n"
+    "and errs."
+)
+CHOOSE = "For photos and talk choose a larger one here:"
+START = (
     "For photos and talk start Glimpse with a larger one, `--model ID`; `app.py models` lists what fits this machine."
 )
 
@@ -190,14 +193,15 @@ def file_data(path: Path, name: str) -> Bubble:
     return {"path": str(path), "orig_name": name, "mime_type": mime_type, "meta": {"_type": "gradio.FileData"}}
 
 
-def model_line(status: EngineStatus) -> str:
+def model_line(status: EngineStatus, *, choosing: bool) -> str:
     """Which model answers and where it stands; for the bundled one also what it is not, and how to choose another."""
+    about = [ABOUT_POCKET, CHOOSE if choosing else START]
     match status.state:
         case "ready" if status.model:
             model = status.model
             name = _name(model.id) if find(model.id) else model.name
             lines = [_row("ready", name), _row("where", f"{model.precision}, {model.device}")]
-            return "\n\n".join([*lines, *([ABOUT_POCKET] if model.id == POCKET.id else [])])
+            return "\n\n".join([*lines, *(about if model.id == POCKET.id else [])])
         case "loading":
             now = Progress(status.detail or "loading the model", status.done, status.total, status.left)
             return _row("loading", now.words)

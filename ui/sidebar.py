@@ -10,6 +10,7 @@ from backend.history import Summary
 from backend.types import EngineStatus
 from ui import render
 from ui.controls import ControlPanel, build_controls
+from ui.models import ModelPicker, build_picker
 
 FOLLOW = 1.0  # seconds between two looks at a model that is being loaded
 LISTED = 500  # conversations; a longer list makes browsers slow
@@ -33,11 +34,12 @@ class Sidebar:
     keep: gr.Button
     controls: ControlPanel
     model: gr.Markdown
+    picker: ModelPicker
     timer: gr.Timer
 
 
-def build_sidebar(frames: int, status: EngineStatus, *, login: bool) -> Sidebar:
-    """The side bar, open on a desktop; with a way to log out where there is a login."""
+def build_sidebar(frames: int, status: EngineStatus, *, login: bool, choosing: bool) -> Sidebar:
+    """The side bar, open on a desktop; with a way out where there is a login, and one to other models if wished."""
     with gr.Sidebar(width=292, elem_id="sidebar"):
         gr.Markdown('<span class="brand">Glimpse</span>', elem_id="brand")
         new = gr.Button("New chat", elem_id="new-chat", variant="secondary", size="md")
@@ -62,14 +64,29 @@ def build_sidebar(frames: int, status: EngineStatus, *, login: bool) -> Sidebar:
             keep = gr.Button("Keep", size="sm", min_width=60, elem_id="keep")
         with gr.Accordion("Settings", open=False, elem_id="settings"):
             controls = build_controls(frames, status.model)
-        model = gr.Markdown(render.model_line(status), elem_id="model")
+        model = gr.Markdown(render.model_line(status, choosing=choosing), elem_id="model")
+        picker = build_picker(choosing=choosing)
         if login:
             # Of this browser alone; Gradio's other way ends the logins of all browsers of the same person.
             link = "logout?all_session=false"
             gr.Button("Log out", link=link, link_target="_self", size="sm", variant="secondary", elem_id="logout")
     timer = gr.Timer(FOLLOW)
     return Sidebar(
-        new, many, listing, actions, rename, delete, naming, title, asking, confirm, keep, controls, model, timer
+        new,
+        many,
+        listing,
+        actions,
+        rename,
+        delete,
+        naming,
+        title,
+        asking,
+        confirm,
+        keep,
+        controls,
+        model,
+        picker,
+        timer,
     )
 
 

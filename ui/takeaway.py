@@ -20,9 +20,10 @@ from backend.tasks.mathml import to_mathml
 from backend.tasks.registry import tasks
 from backend.tasks.result import Result
 from backend.types import ImagePart
+from ui.errors import readable
 from ui.markdown import literal, neutralise
 from ui.sheet import CHECK, Rows, Sheet, corrected, rows, sheet
-from ui.wiring import owner, readable
+from ui.wiring import owner
 
 if TYPE_CHECKING:
     from backend.media.store import MediaStore

@@ -5,8 +5,8 @@ Knows the components and no conversation. A tab shows one thing at a time: whoev
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from backend.history import History
 from ui import render
 from ui.chat import Talk, View
 from ui.convert import Posted, read_message, turn_number
+from ui.errors import readable
 from ui.examples import Example
 from ui.fields import Controls, read_controls
 from ui.sidebar import choices
@@ -172,15 +173,6 @@ class Answers:
 def owner(request: gr.Request) -> str:
     """Whose conversations these are: the name that was logged in with; "" where there is no login."""
     return request.username or ""
-
-
-@contextmanager
-def readable() -> Iterator[None]:
-    """Show a person what they can do about an error; Gradio shows anything else as an error without words."""
-    try:
-        yield
-    except GlimpseError as error:
-        raise gr.Error(str(error), title="That did not work", print_exception=False) from error
 
 
 def session(request: gr.Request) -> str:

@@ -15,6 +15,7 @@ from ui.chat import Talk
 from ui.desk import Desk
 from ui.examples import find_examples
 from ui.fields import FIELDS
+from ui.models import ModelChoice
 from ui.wiring import Answers, Updates, nothing
 
 SETTINGS = ("", *(None for _ in FIELDS))
@@ -30,7 +31,7 @@ def request(tab: str) -> Any:
 
 def listeners(house: House) -> tuple[Answers, Desk]:
     answers = Answers(Talk(house.chat, house.history, house.store), house.history, 64, find_examples())
-    return answers, Desk(answers, house.chat, house.history, house.engine, 64)
+    return answers, Desk(answers, house.chat, house.history, house.engine, 64, ModelChoice(None))
 
 
 async def test_what_is_sent_as_soon_as_an_answer_is_there_is_answered_too(tmp_path: Path) -> None:

@@ -209,15 +209,16 @@ def model(model_id: str, name: str) -> ModelInfo:
 
 
 def test_the_models_line_says_what_is_loaded() -> None:
-    line = render.model_line(EngineStatus("ready", model=model("org/some-model", "some-model")))
+    line = render.model_line(EngineStatus("ready", model=model("org/some-model", "some-model")), choosing=True)
     assert line == '<span class="ready">some-model</span>\n\n<span class="where">float32, cpu</span>'
 
 
-def test_the_bundled_model_is_introduced_with_what_it_is_not() -> None:
-    line = render.model_line(EngineStatus("ready", model=model(POCKET.id, "pocket")))
+@pytest.mark.parametrize(("choosing", "how"), [(True, "choose a larger one here:"), (False, "`--model ID`")])
+def test_the_bundled_model_is_introduced_with_what_it_is_not(choosing: bool, how: str) -> None:
+    line = render.model_line(EngineStatus("ready", model=model(POCKET.id, "pocket")), choosing=choosing)
     assert line.startswith('<span class="ready">Pocket</span>')
     assert "no general assistant" in line
-    assert "`--model " in line
+    assert how in line
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_the_bundled_model_is_introduced_with_what_it_is_not() -> None:
     ],
 )
 def test_the_models_line_follows_its_loading(status: EngineStatus, line: str) -> None:
-    assert render.model_line(status) == line
+    assert render.model_line(status, choosing=True) == line
 
 
 def test_every_finish_reason_has_its_words() -> None:

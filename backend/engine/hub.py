@@ -3,7 +3,9 @@
 import errno
 import logging
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,48 @@ UNWANTED = ["original/*", "consolidated*", "*/*.safetensors"]
 
 Report = Callable[[int, int], None]
 """Told how many bytes of how many are there; may raise to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is known of a model before it is fetched: a folder with its config, and the bytes of its weights."""
+
+    folder: Path
+    weights: int
+
+
+def look_ahead(model: str, revision: str | None, offline: bool) -> Ahead | None:
+    """What a download would bring; None where all is here already, and where that cannot be found out.
+
+    Raises:
+        StorageError: there is no room for it on the disk.
+    """
+    if offline or constants.HF_HUB_OFFLINE or Path(model).expanduser().is_dir():
+        return None
+    try:
+        files = snapshot_download(
+            model, revision=revision, allow_patterns=WANTED, ignore_patterns=UNWANTED, dry_run=True
+        )
+        missing = sum(file.file_size or 0 for file in files if file.will_download)
+        if not missing:
+            return None
+        folder = Path(snapshot_download(model, revision=revision, allow_patterns=["config.json"]))
+    except Exception:  # `fetch` has the sentence, or what it wants is here
+        log.debug("%s cannot be looked at before it is fetched", model, exc_info=True)
+        return None
+    _check_disk(model, missing)
+    return Ahead(folder, sum(file.file_size or 0 for file in files if file.filename.endswith(".safetensors")))
+
+
+def _check_disk(model: str, missing: int) -> None:
+    where = Path(constants.HF_HUB_CACHE).absolute()
+    there = next(folder for folder in (where, *where.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if missing > free:
+        raise StorageError(
+            f"{model} takes {missing / 10**9:.1f} GB to fetch and {there} has {free / 10**9:.1f} GB free; make room "
+            "there, or set HF_HOME to a folder on another disk."
+        )
 
 
 def fetch(model: str, revision: str | None, offline: bool, report: Report) -> Path:

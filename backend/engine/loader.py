@@ -27,10 +27,10 @@ from backend.engine.families.family import Family
 from backend.engine.families.find import family_of
 from backend.engine.families.prefix import CrossRules, PrefixRules
 from backend.engine.families.vision import mask_text_before_images
-from backend.engine.hub import Report, fetch, weight_bytes
+from backend.engine.hub import Report, fetch, look_ahead, weight_bytes
 from backend.engine.placement import Checkpoint, Placement, check_room, place, quantization_of, this_machine
 from backend.engine.progress import weights_reported
-from backend.engine.quantization import check_read, quantized, set_by_files
+from backend.engine.quantization import bytes_of, check_read, quantized, set_by_files
 from backend.engine.sampling import model_sampling
 from backend.engine.spec import EngineSpec
 from backend.errors import ModelFailed, ModelNotFound
@@ -69,19 +69,14 @@ def load(spec: EngineSpec, report: Report) -> Loaded:
         ModelNotFound, ModelGated, NoNetwork, StorageError, SettingsError, OutOfMemory, ModelFailed; whatever else
         torch or transformers raise (see failures.loading)
     """
+    if ahead := look_ahead(spec.model, spec.revision, spec.offline):
+        _plan(spec, ahead.folder, ahead.weights)  # what will not fit is not fetched
     folder = fetch(spec.model, spec.revision, spec.offline, report)
-    config = _read_config(folder, spec.model)
-    checkpoint = Checkpoint(
-        weight_bytes(folder), quantization_of(config), config.model_type in READS_IMAGES, _item(config)
-    )
-    if not checkpoint.bytes:
-        raise ModelNotFound(f"{spec.model} has no safetensors weights; Glimpse opens no other format.")
-    placement = place(spec, checkpoint, this_machine())
+    config, checkpoint, placement = _plan(spec, folder, weight_bytes(folder))
     log.info(
         "loading %s with %s on %s in %s: %s",
         spec.model, placement.way, placement.device, placement.precision, placement.why,
     )  # fmt: skip
-    check_room(spec.model, checkpoint, placement, _free(placement.device))
     processor = _read_processor(folder, spec.model, checkpoint.reads_images)
     with weights_reported(checkpoint.bytes, report):
         model = _read_model(folder, config, checkpoint, placement)
@@ -91,6 +86,25 @@ def load(spec: EngineSpec, report: Report) -> Loaded:
     if placement.device == "cpu" and model.num_parameters() < FEW_PARAMETERS:
         torch.set_num_threads(1)
     return _loaded(spec, model, processor, placement)
+
+
+def _plan(spec: EngineSpec, folder: Path, weights: int) -> tuple[Any, Checkpoint, Placement]:
+    """The config in a folder, its checkpoint, and how it is loaded here, if it can be and fits."""
+    config = _read_config(folder, spec.model)
+    checkpoint = Checkpoint(weights, quantization_of(config), config.model_type in READS_IMAGES, _item(config))
+    if not checkpoint.bytes:
+        raise ModelNotFound(f"{spec.model} has no safetensors weights; Glimpse opens no other format.")
+    placement = place(spec, checkpoint, this_machine())
+    item, fixed = placement.dtype.itemsize, checkpoint.quantization is not None
+    need = checkpoint.bytes if fixed else checkpoint.bytes * item // checkpoint.item
+    if placement.bits:
+        need = bytes_of(_kind(checkpoint), config, placement.bits, item)
+    check_room(spec.model, need, placement, _free(placement.device), fixed=fixed)
+    return config, checkpoint, placement
+
+
+def _kind(checkpoint: Checkpoint) -> Any:
+    return AutoModelForImageTextToText if checkpoint.reads_images else AutoModelForCausalLM
 
 
 def _loaded(spec: EngineSpec, model: Any, processor: Any, placement: Placement) -> Loaded:
@@ -145,7 +159,7 @@ def _read_model(folder: Path, config: Any, checkpoint: Checkpoint, placement: Pl
             return _read_with_unsloth(folder, placement)
         except Exception:
             log.warning("Unsloth could not load this model; loading it with transformers", exc_info=True)
-    kind = AutoModelForImageTextToText if checkpoint.reads_images else AutoModelForCausalLM
+    kind = _kind(checkpoint)
     options: dict[str, Any] = {"dtype": placement.dtype, "use_safetensors": True, "trust_remote_code": False}
     if placement.device != "cpu":
         options["device_map"] = placement.device

@@ -85,16 +85,14 @@ def place(spec: EngineSpec, checkpoint: Checkpoint, machine: Machine) -> Placeme
     )
 
 
-def check_room(model: str, checkpoint: Checkpoint, placement: Placement, free: int) -> None:
-    """Make sure that the weights alone fit into `free` bytes; 0 where it is not known how many there are.
+def check_room(model: str, need: int, placement: Placement, free: int, *, fixed: bool) -> None:
+    """Make sure that the weights alone, of `need` bytes, fit into `free`; 0 where it is not known how many there are.
 
     Raises:
-        OutOfMemory: they do not.
+        OutOfMemory: they do not. `fixed` is a checkpoint that is quantized already, and will not get smaller.
     """
-    item = placement.bits / 8 if placement.bits else placement.dtype.itemsize
-    need = checkpoint.bytes if checkpoint.quantization else int(checkpoint.bytes * item / checkpoint.item)
     if free and need > free:
-        smaller = "" if placement.bits or checkpoint.quantization else ", load it in 4 bits with --quantization 4bit"
+        smaller = "" if placement.bits or fixed else ", load it in 4 bits with --quantization 4bit"
         where = "this machine" if placement.device == "cpu" else "the GPU"
         raise OutOfMemory(
             f"{model} takes {need / 2**30:.1f} GiB in {placement.precision} and {where} has {free / 2**30:.1f} GiB "

@@ -19,9 +19,7 @@ def quantized(kind: Any, config: Any, bits: Bits, dtype: torch.dtype) -> BitsAnd
     Vision tower, projector and lm_head are left alone: they lose most by it. So are layers whose rows are not whole
     blocks of 64, which bitsandbytes cannot run on a CPU.
     """
-    empty = _empty(kind, config)
-    language = {id(module) for module in empty.get_decoder().modules()}
-    skipped = [name for name, module in _linears(empty) if id(module) not in language or module.in_features % 64]
+    skipped = _left_alone(_empty(kind, config))
     if bits == 8:
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skipped)
     return BitsAndBytesConfig(
@@ -31,6 +29,23 @@ def quantized(kind: Any, config: Any, bits: Bits, dtype: torch.dtype) -> BitsAnd
         bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=skipped,
     )
+
+
+def bytes_of(kind: Any, config: Any, bits: Bits, item: int) -> int:
+    """What the weights take once `quantized` has been at them, with `item` bytes for each that it leaves alone.
+
+    In 4 bits, 64 weights share a scale of 8 bits, and 256 scales one of 32: QLoRA, arXiv 2305.14314, section 3.
+    """
+    empty = _empty(kind, config)
+    alone = set(_left_alone(empty))
+    few: int = sum(module.weight.numel() for name, module in _linears(empty) if name not in alone)
+    rest: int = sum(weight.numel() for weight in empty.parameters()) - few
+    return int(few * (4 + 8 / 64 + 32 / 64 / 256 if bits == 4 else 8) / 8) + rest * item
+
+
+def _left_alone(empty: Any) -> list[str]:
+    language = {id(module) for module in empty.get_decoder().modules()}
+    return [name for name, module in _linears(empty) if id(module) not in language or module.in_features % 64]
 
 
 def set_by_files(kind: Any, config: Any, folder: Path, dtype: torch.dtype) -> None:

@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,15 +16,16 @@ import pytest
 import torch
 from huggingface_hub import errors
 from safetensors import SafetensorError
-from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
+from transformers import AutoConfig, AutoModelForImageTextToText, LlamaForCausalLM, LlavaForConditionalGeneration
 
 from backend.engine import failures, hub, loader
 from backend.engine.families.frames import FrameFamily
 from backend.engine.families.sheets import SheetFamily
 from backend.engine.families.text import TextFamily
-from backend.engine.hub import fetch
+from backend.engine.hub import Ahead, fetch, look_ahead
 from backend.engine.loader import Loaded, load
 from backend.engine.placement import Checkpoint, Machine, Placement, check_room, place, quantization_of
+from backend.engine.quantization import bytes_of
 from backend.engine.spec import EngineSpec
 from backend.errors import (
     GlimpseError,
@@ -125,22 +127,77 @@ def test_what_will_not_fit_is_said_before_it_is_loaded(
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "bits", "dtype", "need"),
-    [
-        (Checkpoint(2**33), None, torch.float32, 2**34),
-        (Checkpoint(2**33), None, torch.bfloat16, 2**33),
-        (Checkpoint(2**33, item=4), 4, torch.bfloat16, 2**30),
-        (Checkpoint(2**33, quantization="bitsandbytes NF4"), None, torch.bfloat16, 2**33),
-    ],
-)
-def test_what_the_weights_take_depends_on_the_precision(
-    checkpoint: Checkpoint, bits: Any, dtype: torch.dtype, need: int
+    ("bits", "fixed", "smaller"),
+    [(None, False, "close other programs, load it in 4 bits with --quantization 4bit, or"), (4, False, "programs, or"),
+     (None, True, "programs, or")],
+)  # fmt: skip
+def test_what_does_not_fit_is_a_sentence_that_says_what_would(bits: Any, fixed: bool, smaller: str) -> None:
+    placement = Placement("transformers", "cuda", torch.bfloat16, bits, "some", "because")
+    check_room("owner/name", 2**33, placement, 2**33, fixed=fixed)
+    check_room("owner/name", 2**33, placement, 0, fixed=fixed)
+    with pytest.raises(OutOfMemory, match=r"^owner/name takes 8.0 GiB in some and the GPU has 7.0 GiB") as refused:
+        check_room("owner/name", 2**33, placement, 7 * 2**30, fixed=fixed)
+    assert smaller in str(refused.value)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_weights_of_few_bits_take_what_was_counted_before(checkpoints: dict[str, Path], bits: Any) -> None:
+    spec = EngineSpec(str(checkpoints["mllama"]), quantization=f"{bits}bit", device="cpu")
+    model = load(spec, quietly).model
+    config = AutoConfig.from_pretrained(checkpoints["mllama"])
+    assert bytes_of(AutoModelForImageTextToText, config, bits, 4) == pytest.approx(
+        model.get_memory_footprint(), rel=0.01
+    )
+
+
+def hugging_face(monkeypatch: pytest.MonkeyPatch, folder: Path, *files: SimpleNamespace) -> list[dict[str, Any]]:
+    """Has a model of these files, of which it hands out the folder; returns what it is asked for."""
+    asked: list[dict[str, Any]] = []
+
+    def download(model: str, dry_run: bool = False, **options: Any) -> Any:
+        asked.append({"dry_run": dry_run, "patterns": options["allow_patterns"]})
+        return list(files) if dry_run else str(folder)
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
+    return asked
+
+
+def test_what_will_not_fit_is_not_fetched(checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [SimpleNamespace(filename=f"{part}.safetensors", file_size=2**50, will_download=True) for part in (1, 2)]
+    asked = hugging_face(monkeypatch, checkpoints["llama"], *files)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**60))
+    with pytest.raises(OutOfMemory, match=r"^owner/name takes 2097152.0 GiB in fp32 and this machine has"):
+        load(EngineSpec("owner/name", device="cpu"), quietly)
+    assert asked == [{"dry_run": True, "patterns": hub.WANTED}, {"dry_run": False, "patterns": ["config.json"]}]
+
+
+def test_a_download_for_which_the_disk_has_no_room_is_a_sentence(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    placement = Placement("transformers", "cuda", dtype, bits, "some", "because")
-    check_room("owner/name", checkpoint, placement, need)
-    check_room("owner/name", checkpoint, placement, 0)
-    with pytest.raises(OutOfMemory, match=r"^owner/name takes .* GiB in some and the GPU has"):
-        check_room("owner/name", checkpoint, placement, need - 1)
+    files = [
+        SimpleNamespace(filename="1.safetensors", file_size=size, will_download=new)
+        for size, new in ((9, True), (90, False))
+    ]
+    hugging_face(monkeypatch, checkpoints["llama"], *files)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=8))
+    with pytest.raises(StorageError, match=r"^owner/name takes 0.0 GB to fetch and .* set HF_HOME to a folder on"):
+        look_ahead("owner/name", None, offline=False)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=9))
+    assert look_ahead("owner/name", None, offline=False) == Ahead(checkpoints["llama"], 99)
+
+
+def test_what_is_here_or_cannot_be_looked_at_is_not_looked_at(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = SimpleNamespace(filename="1.safetensors", file_size=9, will_download=False)
+    asked = hugging_face(monkeypatch, checkpoints["llama"], here)
+    assert look_ahead("owner/name", None, offline=False) is None
+    assert look_ahead("owner/name", None, offline=True) is None
+    assert look_ahead(str(checkpoints["llama"]), None, offline=False) is None
+    assert len(asked) == 1
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: 1 / 0)
+    assert look_ahead("owner/name", None, offline=False) is None
 
 
 def test_a_checkpoint_that_is_quantized_is_loaded_as_it_is() -> None:

@@ -132,10 +132,11 @@ class CompiledDecoder:
         return True
 
     def give_up(self) -> None:
-        """Decode the plain way from now on."""
+        """Decode the plain way from now on, and give back the memory of the graphs that were recorded."""
         self._failed = True
         self._fixed.clear()
         self.wanted.clear()
+        torch.compiler.reset()  # the graphs' pool is the process's, not this object's
 
     def fixed(self, size: Size) -> _Fixed | None:
         """The cache of a size if it is warm; asks for it if it is not."""

@@ -68,10 +68,12 @@ TAIL = """
 ## Repeat it
 
 `make pocket` draws, trains and writes this folder; `make evaluate` scores it. The figures above are that run's.
-Data: drawn by `training/` while training, none stored. The held-out set is the same whatever a model was trained on.
+Data: drawn by `training/` while training, none stored. The held-out set is the same whatever a model was trained on;
+clips come in contact sheets as large as the engine draws them for the model.
 Names for shops and goods in it are in none of the training lists; its fonts ({fonts}; for formulas
 {maths}), its shades of colors, its hands of clocks and its displays are in no training
-drawing, and its seeds differ. No figure was used to choose anything. Both need the fonts of {packages}.
+drawing, and its seeds differ. No weights were chosen by these figures; once, when those of clips were very low,
+training got more clips. Both need the fonts of {packages}.
 """
 
 

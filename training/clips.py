@@ -24,7 +24,7 @@ GRID = 4
 class Range:
     """How wide the domain is."""
 
-    sheets: tuple[int, ...] = (1, 1, 1, 1, 1, 4)
+    sheets: tuple[int, ...] = (1, 1, 1, 1, 2, 3, 4)
     palette: Palette = PALETTE
     tile: int = 224
 

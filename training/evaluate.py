@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -35,11 +36,12 @@ class Size:
     pair: int = 30
 
 
-def chats(size: Size) -> Iterator[Chat]:
-    """The held-out set, the same each time."""
+def chats(size: Size, side: int) -> Iterator[Chat]:
+    """The held-out set, the same each time; clips as sheets of `side` pixels, as large as the engine draws them."""
+    mixture = replace(HELD_OUT, clip=replace(HELD_OUT.clip, tile=side))
     for kind, count in vars(size).items():
         for number in range(count):
-            yield draw(random.Random(f"{SEED}:{kind}:{number}"), HELD_OUT, kind)
+            yield draw(random.Random(f"{SEED}:{kind}:{number}"), mixture, kind)
     for turn in text.HELD_OUT:
         yield Chat("text", (), (turn,))
 
@@ -65,7 +67,9 @@ def evaluate(folder: Path, size: Size, device: str) -> dict[str, Any]:
     """All scores of a model folder."""
     talker, tally = Talker(folder, device), scores.Tally()
     began = time.perf_counter()
-    for number, chat in enumerate(chats(size), 1):
+    images = talker.processor.image_processor
+    side = images.size["height"] * math.isqrt(images.max_image_tiles)
+    for number, chat in enumerate(chats(size, side), 1):
         scores.score(chat, talker.answers(chat), tally)
         if number % 20 == 0:
             print(f"{number} chats, {time.perf_counter() - began:.0f} s", flush=True)

@@ -32,11 +32,11 @@ class Mixture:
 
     weights: dict[str, float] = field(
         default_factory=lambda: {
-            "receipt": 0.40,
-            "scene": 0.20,
-            "formula": 0.22,
-            "clock": 0.08,
-            "clip": 0.05,
+            "receipt": 0.36,
+            "scene": 0.17,
+            "formula": 0.20,
+            "clock": 0.09,
+            "clip": 0.12,
             "pair": 0.03,
             "text": 0.02,
             "drill": 0.01,

@@ -10,7 +10,7 @@ from backend.settings import Settings
 
 _GIB = 2**30
 _NEVER = float("inf")
-_FORMS: tuple[tuple[Quantization, str], ...] = (("none", "full precision"), ("8bit", "8 bits"), ("4bit", "4 bits"))
+_FORMS: dict[Quantization, str] = {"none": "full precision", "8bit": "8 bits", "4bit": "4 bits"}
 _NO_GPU = {"auto": "there is no CUDA GPU", "cuda": "there is no such CUDA GPU"}
 
 
@@ -205,16 +205,22 @@ def _gpu(machine: Machine, device: str) -> Gpu | None:
     return machine.gpus[number] if number < len(machine.gpus) else None
 
 
-def fit(entry: Entry, machine: Machine) -> str | None:
-    """Where and how a model runs on this machine, in a few words; None if it is too large."""
+def best(entry: Entry, machine: Machine) -> tuple[str, Quantization] | None:
+    """Where a model runs on this machine and in which form, the most precise that fits; None if it is too large."""
     if machine.gpus and machine.cuda_torch:
-        for quantization, form in _FORMS:
+        for quantization in _FORMS:
             if entry.need.bytes(quantization) <= machine.gpus[0].free:
-                return f"GPU, {form}"
-    for quantization, form in _FORMS:
+                return "GPU", quantization
+    for quantization in _FORMS:
         if quantization != "8bit" and entry.need.bytes(quantization, cpu=True) <= machine.memory_free:
-            return f"CPU, {form}"
+            return "CPU", quantization
     return None
+
+
+def fit(entry: Entry, machine: Machine) -> str | None:
+    """The same in a few words."""
+    found = best(entry, machine)
+    return f"{found[0]}, {_FORMS[found[1]]}" if found else None
 
 
 def _gib(size: float) -> str:

@@ -5,7 +5,7 @@ from math import isinf
 from pathlib import Path
 from typing import Protocol
 
-from backend.catalog import CATALOG, POCKET, Entry, find, fit
+from backend.catalog import CATALOG, POCKET, Entry, best, find, fit
 from backend.engine.spec import EngineSpec
 from backend.errors import InputError
 from backend.machine import Machine, look
@@ -90,12 +90,14 @@ class Models:
         return self._good or self._spec(POCKET.id)
 
     def _spec(self, model: str) -> EngineSpec:
-        """The spec of a model; revision and adapter belong to the one that was named at the start."""
-        entry = find(model)
+        """The spec of a model, in the form in which it is offered; the one of the start stays as it was named."""
+        entry, form = find(model), self._settings.quantization
         name = entry.id if entry else str(Path(model).expanduser()) if model.startswith("~") else model
         if name == self._first.model:
             return self._first
-        return replace(self._first, model=name, quantization=self._settings.quantization, revision=None, adapter=None)
+        if entry and entry is not POCKET and form == "auto" and (found := best(entry, self._emptied(look()))):
+            form = found[1]
+        return replace(self._first, model=name, quantization=form, revision=None, adapter=None)
 
     def _emptied(self, here: Machine) -> Machine:
         """The machine as it is when the model that runs now is gone, as far as we know what that needs."""

@@ -11,7 +11,7 @@ import pytest
 from backend import models
 from backend.catalog import CATALOG, FLAGSHIP, POCKET
 from backend.engine.scripted import SCRIPTED
-from backend.engine.spec import EngineSpec
+from backend.engine.spec import EngineSpec, Quantization
 from backend.errors import InputError
 from backend.machine import Gpu, Machine
 from backend.models import Models, Offer
@@ -119,6 +119,18 @@ def test_what_fits_is_offered_first_and_counts_with_the_memory_that_comes_free(
         "meta-llama/Llama-3.2-90B-Vision-Instruct", "Llama 3.2 90B Vision", "too large here, login needed"
     )
     assert {offer.id for offer in offers} == {entry.id for entry in CATALOG}
+
+
+@pytest.mark.parametrize(
+    ("memory", "asked", "form"), [(64, "auto", "none"), (9, "auto", "4bit"), (1, "auto", "auto"), (64, "8bit", "8bit")]
+)
+def test_what_is_offered_in_a_form_is_loaded_in_it(
+    memory: int, asked: Quantization, form: Quantization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "look", lambda: Machine(memory_free=memory * GIB))
+    engine = Engine()
+    Models(engine, Settings(quantization=asked)).load("Qwen2.5-VL 7B")
+    assert engine.spec.quantization == form
 
 
 def test_memory_of_a_model_that_we_do_not_know_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:

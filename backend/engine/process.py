@@ -59,7 +59,7 @@ class ProcessEngine:
         self._spec = spec
         self._store_root = store_root
         self._backoff = backoff or Backoff()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._numbers = itertools.count(1)
         self._streams: dict[int, Waiting] = {}
         self._child: Child | None = None
@@ -180,7 +180,7 @@ class ProcessEngine:
                 if self._changed.is_set() and not self._closing.is_set():  # at the last moment
                     continue
                 self._supervisor = None
-            self._finish(final, final.detail)
+                self._finish(final, final.detail)
             return
 
     def _keep_alive(self) -> EngineStatus:
@@ -238,6 +238,8 @@ class ProcessEngine:
             if spec is not self._spec:
                 return False
             self._child = child
+            if not self._closing.is_set():
+                self._changed.clear()  # to the same model once more, while it was started
             for number, stream in self._streams.items():
                 if not stream.child:
                     stream.ask(number, child)

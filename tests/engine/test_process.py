@@ -419,3 +419,15 @@ async def test_a_closed_engine_takes_no_other_model(engine: ProcessEngine):
     with pytest.raises(EngineUnavailable, match="shut down"):
         engine.switch(OTHER)
     assert engine.status == EngineStatus("closed")
+
+
+async def test_after_the_same_model_was_wished_for_twice_a_crash_is_still_told(engine: ProcessEngine):
+    engine.start()
+    engine.switch(OTHER)
+    engine.switch(OTHER)
+    assert await play(engine, "say hello") == said("other")
+    engine.switch(PLAY)
+    engine.switch(PLAY)
+    with pytest.raises(EngineUnavailable, match=DIED):
+        await play(engine, "exit 3")
+    assert await play(engine, "say hello") == said("hello")

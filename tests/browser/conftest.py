@@ -6,7 +6,7 @@ Where there is none, these tests are skipped, with a word at the end of the run;
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,7 +68,7 @@ def awake(request: pytest.FixtureRequest) -> Iterator[None]:
     """A limit on the test's time."""
 
     def end() -> None:
-        request.node.stash[FROZE] = bool(frozen.end_pages())
+        request.node.stash[FROZE] = bool(frozen.end_browsers())
 
     timer = threading.Timer(frozen.LIMIT, end)
     timer.start()
@@ -77,14 +77,27 @@ def awake(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def start() -> Iterator[Callable[[], Browser]]:
+    """Begins a browser where none runs."""
     with sync_playwright() as playwright:
         path = find_chromium(playwright)
         if path is None:
             (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)(MISSING)
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+        browsers: list[Browser] = []
+
+        def started() -> Browser:
+            if not browsers or not browsers[-1].is_connected():
+                browsers.append(playwright.chromium.launch(executable_path=path, args=FLAGS))
+            return browsers[-1]
+
+        yield started
+        if browsers and browsers[-1].is_connected():
+            browsers[-1].close()
+
+
+@pytest.fixture
+def chromium(start: Callable[[], Browser]) -> Browser:
+    return start()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What to do about a page that has frozen: Playwright waits for it without an end, so its process is ended."""
+"""What to do about a page that has frozen: Playwright waits for it without an end, so its browser is ended."""
 
 import os
 import signal
@@ -8,18 +8,21 @@ from pathlib import Path
 LIMIT = 150.0  # seconds that a test may take; the longest takes 20 on two idle cores, and waits 120 at most
 
 
-def end_pages() -> list[int]:
-    """End all pages of the browsers that this process began; returns their processes. Playwright calls it a crash."""
+def end_browsers() -> list[int]:
+    """End the browsers that this process has Playwright drive; returns their processes.
+
+    To end the page's process alone is not enough: what Playwright asks of a page that has crashed may wait for ever.
+    """
     children: dict[int, list[int]] = defaultdict(list)
-    pages = set()
+    browsers = set()
     for pid, parent, command in _processes():
         children[parent].append(pid)
-        if b"--type=renderer" in command:
-            pages.add(pid)
+        if b"--remote-debugging-pipe" in command and b"--type=" not in command:
+            browsers.add(pid)
     family = [os.getpid()]
     for pid in family:
         family += children[pid]
-    ended = [pid for pid in family if pid in pages]
+    ended = [pid for pid in family if pid in browsers]
     for pid in ended:
         os.kill(pid, signal.SIGKILL)
     return ended

@@ -62,7 +62,7 @@ TAIL = """
 - Amounts have a point and two decimals; dates are YYYY-MM-DD or DD.MM.YYYY; currencies are EUR, USD, GBP.
 - Names are read letter by letter; in unusual fonts single letters go wrong, and nothing tells you so.
 - With two images it goes by what the question is about; it hardly knows which came first.
-- Times in clips are the weakest part; see the table.
+- The seconds of what happens in a clip are often wrong; see the table.
 - It answers every image as if it were one of its five kinds. A photograph gets a wrong answer, not a refusal.
 
 ## Repeat it

@@ -24,7 +24,7 @@ from backend.types import Grammar, Unsure
 log = logging.getLogger(__name__)
 
 COMPILED = 32  # grammars kept; a schema of a person's own seldom comes twice
-TOGETHER = 32  # tokens whose probability is computed at once
+TOGETHER = 64  # tokens whose probability is computed at once
 SURE = 0.9  # what a token is written with at least this probability is not reported
 
 
@@ -105,8 +105,9 @@ class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The scores [1, vocabulary] with every token that may not come next at minus infinity."""
-        self._prompt = input_ids.shape[1] if self._prompt is None else self._prompt
-        self._follow(input_ids[0, self._prompt :].tolist())
+        length = input_ids.shape[1]
+        self._prompt = length if self._prompt is None else self._prompt
+        self._follow(input_ids.narrow(1, self._prompt, length - self._prompt).tolist()[0])
         if len(self._scores) == TOGETHER:
             self._weigh()
         self._scores[len(self._seen)] = scores
@@ -141,8 +142,8 @@ class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
         places = [place for place in self._scores if place < len(self._seen)]
         if places:
             table = torch.cat([self._scores[place] for place in places]).softmax(-1, torch.float32)
-            drawn = [self._seen[place] for place in places]
-            for place, probability in zip(places, table[range(len(places)), drawn].tolist(), strict=True):
+            drawn = torch.tensor([self._seen[place] for place in places], device=table.device)
+            for place, probability in zip(places, table.gather(1, drawn[:, None])[:, 0].tolist(), strict=True):
                 self.probabilities[place] = probability
         self._scores.clear()
 

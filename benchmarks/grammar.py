@@ -60,6 +60,11 @@ class _Timed(GrammarProcessor):
         finally:
             self.spent += time.thread_time() - began
 
+    def finish(self, tokens: list[int]) -> None:
+        began = time.thread_time()
+        super().finish(tokens)
+        self.spent += time.thread_time() - began
+
 
 def measure(quick: bool = False) -> dict[str, float | None]:
     """The least of several shares of decode time that it took; `quick` has a much smaller random model."""

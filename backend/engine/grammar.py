@@ -105,9 +105,11 @@ class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The scores [1, vocabulary] with every token that may not come next at minus infinity."""
-        length = input_ids.shape[1]
-        self._prompt = length if self._prompt is None else self._prompt
-        self._follow(input_ids.narrow(1, self._prompt, length - self._prompt).tolist()[0])
+        self._prompt = input_ids.shape[1] if self._prompt is None else self._prompt
+        length = input_ids.shape[1] - self._prompt
+        # Where a guess was wrong the prefix is shorter or ends otherwise; as long, and with the same end, it is the same.
+        if length != len(self._seen) or (length and int(input_ids[0, -1]) != self._seen[-1]):
+            self._follow(input_ids[0, self._prompt :].tolist())
         if len(self._scores) == TOGETHER:
             self._weigh()
         self._scores[len(self._seen)] = scores
@@ -124,8 +126,6 @@ class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
         self._weigh()
 
     def _follow(self, tokens: list[int]) -> None:
-        if tokens == self._seen:
-            return
         pairs = zip(tokens, self._seen, strict=False)
         common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         self._matcher.rollback(len(self._seen) - common)

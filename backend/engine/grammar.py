@@ -107,7 +107,7 @@ class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
         """The scores [1, vocabulary] with every token that may not come next at minus infinity."""
         self._prompt = input_ids.shape[1] if self._prompt is None else self._prompt
         length = input_ids.shape[1] - self._prompt
-        # Where a guess was wrong the prefix is shorter or ends otherwise; as long, and with the same end, it is the same.
+        # Where a guess was wrong the prefix is shorter, or ends otherwise.
         if length != len(self._seen) or (length and int(input_ids[0, -1]) != self._seen[-1]):
             self._follow(input_ids[0, self._prompt :].tolist())
         if len(self._scores) == TOGETHER:

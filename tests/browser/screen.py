@@ -23,7 +23,10 @@ PASTE = """(field, clipboardData) => {
     field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
 }"""
 
-FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+FRAMES = """(count) => new Promise((drawn) => {
+    const frame = () => (count-- ? requestAnimationFrame(frame) : drawn());
+    frame();
+})"""
 
 
 class Screen:
@@ -144,7 +147,7 @@ class Screen:
         self.page.locator("#settings > button").click()
         expect(self.page.locator("#system textarea")).to_be_visible()
         # In the next frame Gradio writes their first values into what an accordion shows for the first time.
-        self.page.evaluate(FRAMES)
+        self.page.evaluate(FRAMES, 6)
 
     def unfold(self) -> None:
         self.page.locator("#sidebar .toggle-button").click()

@@ -78,7 +78,7 @@ def test_a_question_about_an_interval_is_answered_from_frames_inside_of_it(house
 
 
 def test_an_interval_in_the_settings_holds_for_the_next_clip(house: House, screen: Screen) -> None:
-    screen.page.get_by_text("Settings", exact=True).click()
+    screen.open_settings()
     screen.page.locator("#set-start input, #set-start textarea").fill("0:02")
     screen.page.locator("#set-frames input, #set-frames textarea").fill("4")
     ask(screen)

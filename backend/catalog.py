@@ -172,6 +172,12 @@ def find(model: str) -> Entry | None:
     return next((entry for entry in CATALOG if wanted in (entry.id.lower(), entry.name.lower())), None)
 
 
+def name_of(model: str) -> str:
+    """What a person calls the model with this id or folder."""
+    entry = find(model)
+    return entry.name if entry else Path(model).name
+
+
 def choose_default(machine: Machine, settings: Settings) -> Choice:
     """Llama 3.2 11B Vision where the machine has the GPU for it and the settings allow it, else Pocket."""
     entry = FLAGSHIP if settings.quantization in ("auto", "4bit") else UNQUANTIZED
@@ -218,7 +224,7 @@ def best(entry: Entry, machine: Machine) -> tuple[str, Quantization] | None:
 
 
 def fit(entry: Entry, machine: Machine) -> str | None:
-    """The same in a few words."""
+    """What `best` finds, in a few words; None if the model is too large."""
     found = best(entry, machine)
     return f"{found[0]}, {_FORMS[found[1]]}" if found else None
 

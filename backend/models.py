@@ -5,7 +5,7 @@ from math import isinf
 from pathlib import Path
 from typing import Protocol
 
-from backend.catalog import CATALOG, POCKET, Entry, best, find, fit
+from backend.catalog import CATALOG, POCKET, Entry, best, find, fit, name_of
 from backend.engine.spec import EngineSpec
 from backend.errors import InputError
 from backend.machine import Machine, look
@@ -67,7 +67,7 @@ class Models:
             raise InputError("Choose a model, or write a Hugging Face id or a folder.")
         spec, ready = self._spec(model.strip()), self._engine.status.state == "ready"
         if ready and spec == self._engine.spec:
-            raise InputError(f"{named(spec)} is the model that answers now.")
+            raise InputError(f"{name_of(spec.model)} is the model that answers now.")
         self._good = self._engine.spec if ready else self._good
         self._engine.switch(spec)
 
@@ -75,7 +75,8 @@ class Models:
     def instead(self) -> str | None:
         """The name of the model to go back to, while one is loaded and when that has failed."""
         waits = self._engine.status.state in ("loading", "failed")
-        return named(self._way_back()) if waits and self._way_back() != self._engine.spec else None
+        back = self._way_back()
+        return name_of(back.model) if waits and back != self._engine.spec else None
 
     def go_back(self) -> None:
         """End a load that takes too long or has failed, and run what ran before it; else Pocket.
@@ -112,12 +113,6 @@ class Models:
             return replace(here, memory_free=here.memory_free + int(used))
         first, *others = here.gpus
         return replace(here, gpus=(replace(first, free=min(first.total, first.free + int(used))), *others))
-
-
-def named(spec: EngineSpec) -> str:
-    """What a person calls the model."""
-    entry = find(spec.model)
-    return entry.name if entry else Path(spec.model).name
 
 
 def _note(entry: Entry, place: str | None, here: Machine) -> str:

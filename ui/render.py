@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backend.catalog import POCKET, find
+from backend.catalog import POCKET, find, name_of
 from backend.chat.transcript import shown_in
 from backend.errors import StorageError
 from backend.history import Turn
@@ -184,7 +184,7 @@ def figures(reason: FinishReason | None, usage: Usage | None, model: str | None)
         facts += [f"{usage.shown} for lack of room"] * bool(usage.shown)
         facts += [f"{_count(usage.left_out, 'oldest turn')} left out"] * (usage.left_out > 0)
         facts += [f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} tokens reused"] * (usage.reused_tokens > 0)
-    return " · ".join([*facts, *([_name(model)] if model and facts else [])])
+    return " · ".join([*facts, *([name_of(model)] if model and facts else [])])
 
 
 def file_data(path: Path, name: str) -> Bubble:
@@ -199,7 +199,7 @@ def model_line(status: EngineStatus, *, choosing: bool) -> str:
     match status.state:
         case "ready" if status.model:
             model = status.model
-            name = _name(model.id) if find(model.id) else model.name
+            name = name_of(model.id) if find(model.id) else model.name
             lines = [_row("ready", name), _row("where", f"{model.precision}, {model.device}")]
             return "\n\n".join([*lines, *(about if model.id == POCKET.id else [])])
         case "loading":
@@ -246,11 +246,6 @@ def _file_row(path: Path, name: str) -> Bubble:
 
 def _row(kind: str, text: str) -> str:
     return f'<span class="{html.escape(kind)}">{literal(text)}</span>'
-
-
-def _name(model: str) -> str:
-    entry = find(model)
-    return entry.name if entry else Path(model).name
 
 
 def _count(number: int, noun: str) -> str:

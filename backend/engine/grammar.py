@@ -9,7 +9,6 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from transformers import LogitsProcessor
 
+from backend.engine.prefix_cache import alike
 from backend.errors import InputError, ModelFailed
 from backend.types import Grammar, Unsure
 
@@ -126,8 +126,7 @@ class GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
         self._weigh()
 
     def _follow(self, tokens: list[int]) -> None:
-        pairs = zip(tokens, self._seen, strict=False)
-        common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        common = alike(tokens, self._seen)
         self._matcher.rollback(len(self._seen) - common)
         for token in tokens[common:]:
             if not self._matcher.consume_token(token):

@@ -22,7 +22,7 @@ from transformers import (
 )
 from transformers.models.auto import modeling_auto
 
-from backend.catalog import find
+from backend.catalog import name_of
 from backend.engine.families.family import Family
 from backend.engine.families.find import family_of
 from backend.engine.families.prefix import CrossRules, PrefixRules
@@ -114,10 +114,9 @@ def _loaded(spec: EngineSpec, model: Any, processor: Any, placement: Placement) 
     prefix = family.prefix if placement.way == "transformers" else None
     if isinstance(prefix, CrossRules):
         mask_text_before_images(model)
-    known = find(spec.model)
     info = ModelInfo(
         id=spec.model,
-        name=known.name if known else Path(spec.model).name,
+        name=name_of(spec.model),
         family=family.name,
         context_length=_context_length(model.config, tokenizer),
         precision=placement.precision,

@@ -6,6 +6,7 @@ retry or an edit goes back to where they part. Does not run the model.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from transformers import DynamicCache
@@ -94,13 +95,14 @@ def _tiles(pictures: Sequence[Picture]) -> int:
     return sum(picture.tiles for picture in pictures)
 
 
+def alike(tokens: Sequence[int], others: Sequence[int]) -> int:
+    """How many tokens at the start are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(tokens, others, strict=False)))
+
+
 def _shared(kept: _Kept, prompt: Prompt) -> tuple[int, int]:
     """How many tokens and how many images at the start are the same; at least one token is left to read."""
-    tokens = 0
-    for old, new in zip(kept.tokens, prompt.ids[:-1], strict=False):
-        if old != new:
-            break
-        tokens += 1
+    tokens = alike(kept.tokens, prompt.ids[:-1])
     pictures = prompt.pictures or ()
     for number, (start, end) in enumerate(prompt.spans):
         same = number < len(kept.pictures) and kept.pictures[number] == pictures[number]

@@ -123,6 +123,18 @@ def test_a_step_that_would_compile_anew_is_drawn_the_plain_way(loaded: Loaded) -
     assert decoder.warm == frozenset()
 
 
+@torch.no_grad()
+def test_what_was_compiled_is_forgotten_when_it_is_given_up(loaded: Loaded) -> None:
+    decoder = CompiledDecoder(loaded.model, "eager")
+    decoder.warm_up(Size(64, 4))
+    fixed = decoder.fixed(Size(64, 4))
+    with torch.compiler.set_stance("fail_on_recompile"):
+        decoder.call(fixed, torch.tensor([[1]]), 9, None)
+        decoder.give_up()
+        with pytest.raises(RuntimeError, match="recompile"):
+            decoder.call(fixed, torch.tensor([[1]]), 9, None)
+
+
 def test_a_step_that_computes_something_else_is_never_used(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

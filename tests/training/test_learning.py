@@ -16,7 +16,7 @@ from training.batches import Plan, ahead, collate, draw_block, tensors
 from training.encode import Encoder, Grid, fit, picture
 from training.labels import CHARACTERS
 from training.tokenizer import IMAGE, build
-from training.train import Run, Trainer
+from training.train import Run, Trainer, optimizers, precision
 from training.values import Chat, Drawing, Mark, Piece, Turn, say
 
 SHAPE = model.Shape(
@@ -284,3 +284,25 @@ def test_what_is_saved_loads_and_speaks(tmp_path, tokenizer):
     output = loaded.generate(**inputs, max_new_tokens=4, do_sample=False)
     assert output.shape[1] <= inputs["input_ids"].shape[1] + 4
     assert loaded.generation_config.eos_token_id == tokenizer.eos_token_id
+
+
+def test_each_weight_has_one_optimizer_and_only_matrices_of_layers_are_muons(tokenizer):
+    learner = model.Learner(model.build(tokenizer, SHAPE), SHAPE)
+    names = {id(weight): name for name, weight in learner.named_parameters()}
+    muon, adam = (
+        [names[id(weight)] for group in each.param_groups for weight in group["params"]]
+        for each in optimizers(learner, 1e-3)
+    )
+    assert sorted(muon + adam) == sorted(names.values())
+    assert "model.model.language_model.layers.1.cross_attn.q_proj.weight" in muon
+    assert {name.split(".")[-2] for name in muon} == {
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "fc1", "fc2",
+    }  # fmt: skip
+
+
+def test_products_are_halved_only_where_that_is_faster(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False})
+    assert precision(torch.device("cpu")) is torch.float32
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    assert precision(torch.device("cpu")) is torch.bfloat16
+    assert precision(torch.device("cuda")) is torch.bfloat16

@@ -26,12 +26,45 @@ TRAINING = (
     "DejaVuSerif-Bold",
     "LiberationSerif-Bold",
     "DejaVuSerifCondensed-Bold",
+    "Caladea-Bold",
+    "Caladea-Regular",
+    "Carlito-Bold",
+    "Carlito-Regular",
+    "FreeMono",
+    "FreeMonoBold",
+    "FreeSerif",
+    "Lato-Bold",
+    "Lato-Regular",
+    "Roboto-Bold",
+    "Roboto-Regular",
+    "RobotoCondensed-Regular",
 )
 HELD_OUT = ("NotoSans-Regular", "NotoSerif-Regular", "DejaVuSansMono-Bold")
-MATHS = ("DejaVuSerif", "DejaVuSerif-Italic", "DejaVuSans", "LiberationSerif-Regular", "LiberationSerif-Italic")
+MATHS = (
+    "DejaVuSerif",
+    "DejaVuSerif-Italic",
+    "DejaVuSans",
+    "LiberationSerif-Regular",
+    "LiberationSerif-Italic",
+    "Carlito-Italic",
+    "FreeSerif",
+    "FreeSerifItalic",
+    "Lato-Italic",
+    "Roboto-Italic",
+)
 MATHS_HELD_OUT = ("DejaVuSans-Oblique", "DejaVuMathTeXGyre")
 
-PACKAGES = ("fonts-dejavu-core", "fonts-dejavu-extra", "fonts-liberation", "fonts-noto-core")
+PACKAGES = (
+    "fonts-dejavu-core",
+    "fonts-dejavu-extra",
+    "fonts-liberation",
+    "fonts-noto-core",
+    "fonts-crosextra-caladea",
+    "fonts-crosextra-carlito",
+    "fonts-freefont-ttf",
+    "fonts-lato",
+    "fonts-roboto-unhinted",
+)
 """The Debian packages that hold them."""
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont

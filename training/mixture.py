@@ -55,8 +55,9 @@ class Mixture:
 
 
 TRAINING = Mixture(
+    receipt=receipts.Range(item_styles=("times", "front", "plain", "below")),
     formula=formula_chat.Range(formulas=formulas.Range(matrices=0.08, cases=0.04), max_symbols=18),
-    wear=paper.Wear(turn=3.0, texture=0.2),
+    wear=paper.Wear(turn=4.0, blur=0.8, noise=10.0, shade=0.25, texture=0.3),
 )
 """What two CPU cores can learn: one tile of 224 pixels, receipts of up to four items."""
 

@@ -85,8 +85,13 @@ def serve(argv: Sequence[str]) -> int:
     _check_address(settings.host, settings.port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from backend.house import open_house
+    from backend.last_model import chosen
     from backend.models import Models
 
+    # Who gets here over a network may ask this machine things, not fill its disk and its memory with models.
+    choosing = settings.local and not settings.auth
+    if choosing:
+        settings = chosen(settings)
     with suppress(KeyboardInterrupt), ExitStack() as ending:
         house = open_house(settings, settings.data_dir)
         ending.callback(house.history.close)
@@ -95,8 +100,9 @@ def serve(argv: Sequence[str]) -> int:
         house.store.warm()
         from ui.blocks import build_page, launch
 
-        # Who gets here over a network may ask this machine things, not fill its disk and its memory with models.
-        models = Models(house.engine, settings) if settings.local and not settings.auth else None
+        models = Models(house.engine, settings) if choosing else None
+        if models:
+            ending.callback(models.keep, settings.data_dir)
         page = build_page(house.chat, house.history, house.store, house.engine, settings, models)
         loops: list[asyncio.AbstractEventLoop] = []
         page.extra_startup_events.append(lambda: _note_loop(loops))
@@ -104,7 +110,7 @@ def serve(argv: Sequence[str]) -> int:
         local, public = launch(page, settings)
         ending.callback(_stop_answers, house, loops)
         ending.callback(_quit_at_the_second_signal)
-        announce(settings, local, public, made_up=settings != given)
+        announce(settings, local, public, made_up=settings.auth != given.auth)
         threading.Event().wait()
     return 0
 

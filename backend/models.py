@@ -8,6 +8,7 @@ from typing import Protocol
 from backend.catalog import CATALOG, POCKET, Entry, best, find, fit, name_of
 from backend.engine.spec import EngineSpec
 from backend.errors import InputError
+from backend.last_model import keep
 from backend.machine import Machine, look
 from backend.settings import Settings
 from backend.types import EngineStatus
@@ -86,6 +87,11 @@ class Models:
         """
         if self.instead is not None:
             self._engine.switch(self._way_back())
+
+    def keep(self, folder: Path) -> None:
+        """Keep the choice for the next start, where another model than the first has been chosen and answers."""
+        if self._engine.status.state == "ready" and self._engine.spec != self._first:
+            keep(folder, self._engine.spec)
 
     def _way_back(self) -> EngineSpec:
         return self._good or self._spec(POCKET.id)

@@ -24,8 +24,10 @@ from PIL import Image
 
 import app
 from backend.catalog import CATALOG, FLAGSHIP, POCKET
+from backend.engine.spec import EngineSpec
 from backend.history import History
 from backend.house import engine_spec
+from backend.last_model import keep
 from backend.machine import Gpu, Machine
 from backend.settings import Settings, with_password
 from backend.tasks.receipt import parse
@@ -202,9 +204,11 @@ def test_a_reader_that_leaves_is_no_error(start: Start):
     assert (process.wait(TIMEOUT), process.stderr.read()) == (141, "")
 
 
-def opened(start: Start, *arguments: str) -> tuple["subprocess.Popen[str]", list[str]]:
+def opened(
+    start: Start, *arguments: str, model: tuple[str, ...] = ("--model", "scripted")
+) -> tuple["subprocess.Popen[str]", list[str]]:
     """A page on a free port, and what was said until it was ready."""
-    process = start("serve", "--model", "scripted", "--port", "0", "--data-dir", "data", *arguments)
+    process = start("serve", *model, "--port", "0", "--data-dir", "data", *arguments)
     assert process.stdout is not None
     lines = [process.stdout.readline()]
     while lines[-1] and not lines[-1].startswith("Glimpse is ready"):
@@ -244,6 +248,18 @@ def test_an_answer_that_is_being_written_when_the_page_ends_is_kept_as_stopped(s
     assert (turn.reply[:4], turn.finish_reason, turn.error) == ("This", "cancelled", None)
     history.close()
     client.close()
+
+
+def test_the_model_that_was_chosen_on_the_page_answers_at_the_next_start(start: Start, tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    keep(tmp_path / "data", EngineSpec("scripted"))
+    process, lines = opened(start, model=())
+    client = Client(lines[-1].removeprefix("Glimpse is ready: ").strip(), verbose=False)
+    assert client.predict({"text": "Hi", "files": []}, api_name="/chat").startswith(ECHO[:-7])
+    client.close()
+    process.send_signal(signal.SIGTERM)
+    status, _, err = ended(process)
+    assert (status, "The model is scripted, as it was chosen on the page" in err) == (0, True)
 
 
 def test_a_page_that_others_reach_without_a_login_says_so(start: Start):

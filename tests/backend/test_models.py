@@ -13,6 +13,7 @@ from backend.catalog import CATALOG, FLAGSHIP, POCKET
 from backend.engine.scripted import SCRIPTED
 from backend.engine.spec import EngineSpec, Quantization
 from backend.errors import InputError
+from backend.last_model import chosen
 from backend.machine import Gpu, Machine
 from backend.models import Models, Offer
 from backend.settings import Settings
@@ -100,6 +101,18 @@ def test_where_nothing_was_ready_the_way_back_is_pocket() -> None:
     engine.ready()
     choice.go_back()
     assert engine.status.state == "ready"
+
+
+def test_only_another_model_that_answers_is_kept_for_the_next_start(tmp_path: Path) -> None:
+    engine, settings = Engine(), Settings(data_dir=tmp_path)
+    choice = Models(engine, settings)
+    choice.keep(tmp_path)
+    choice.load(QWEN)
+    choice.keep(tmp_path)
+    assert chosen(settings) == settings
+    engine.ready()
+    choice.keep(tmp_path)
+    assert chosen(settings).model == QWEN
 
 
 def test_what_fits_is_offered_first_and_counts_with_the_memory_that_comes_free(

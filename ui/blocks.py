@@ -31,7 +31,7 @@ from ui.results import ResultPanel, build_results
 from ui.sidebar import Sidebar, build_sidebar
 from ui.takeaway import Takeaway
 from ui.theme import ICON, SCRIPT, STYLE, build_theme
-from ui.uploads import KEPT, open_uploads
+from ui.uploads import KEPT, fetch_nothing, open_uploads
 from ui.wiring import Answers
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def build_page(
         wire_panel(build_panel(), side, runs, _QUICK)
         page.unload(answers.forget)
         page.unload(runs.forget)
+    fetch_nothing(page.blocks.values())
     page.queue(default_concurrency_limit=None, api_open=False)
     # By itself Gradio looks for work a thousand times a second, which takes a twelfth of a core when nobody asks.
     page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = _LOOK, 10 * _LOOK

@@ -7,9 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import reduce
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import gradio as gr
 
@@ -24,12 +22,8 @@ from ui.convert import read_file, read_message
 from ui.errors import readable
 from ui.fields import read_controls
 from ui.pace import paced
+from ui.uploads import HOW
 from ui.wiring import owner
-
-_HOW = (
-    "Send the file itself: by handle_file(path) of gradio_client, as a data: URL, or by the address here of what was "
-    "posted to /gradio_api/upload; nothing is fetched from elsewhere."
-)
 
 Endpoint = Callable[..., AsyncGenerator[tuple[str, str]]]
 
@@ -80,7 +74,7 @@ class Presets:
 
     def build(self) -> None:
         """Put the endpoints into the page that is being built; nothing of them is seen."""
-        file, text, button = _sent_file(), gr.Textbox("", visible=False), gr.Button(visible=False)
+        file, text, button = gr.File(visible=False), gr.Textbox("", visible=False), gr.Button(visible=False)
         words, data = gr.Textbox(visible=False), gr.JSON(visible=False)
         for answer in (self.caption, self.receipt, self.latex, self.describe_video):
             shown = data if answer == self.receipt else words
@@ -144,41 +138,12 @@ class Presets:
         answer = ""
         with readable():
             if (file := read_file(posted)) is None:
-                raise InputError(_HOW)
+                raise InputError(HOW)
             events = self._once.stream(text or "", [file], task=task, video_frames=self._frames)
             async with aclosing(paced(events)) as batches:
                 async for batch in batches:
                     answer = reduce(grown, batch, answer)
                     yield answer
-
-
-def _sent_file() -> gr.File:
-    """A file that was sent here. Gradio would fetch any address of the web; this takes those of uploads alone."""
-    file = gr.File(visible=False)
-    move = file.async_move_resource_to_block_cache
-
-    async def taken(posted: str | Path | None) -> str | None:
-        parts = urlsplit(str(posted or ""))
-        if parts.scheme not in ("http", "https"):
-            return await move(posted)
-        with readable():
-            return _uploaded(unquote(parts.path.partition("/gradio_api/file=")[2]), file.GRADIO_CACHE)
-
-    # A subclass would have Gradio write a file of types beside this one.
-    vars(file)["async_move_resource_to_block_cache"] = taken
-    return file
-
-
-def _uploaded(path: str, uploads: str) -> str:
-    """The path, resolved.
-
-    Raises:
-        InputError: it is none of a file that was uploaded.
-    """
-    file = Path(path).resolve()
-    if not (file.is_relative_to(Path(uploads).resolve()) and file.is_file()):
-        raise InputError(_HOW)
-    return str(file)
 
 
 def answer_in_json(tools: Any) -> None:

@@ -1,12 +1,23 @@
-"""The folder where Gradio puts what browsers send, until a message takes it into the media store. Knows no page."""
+"""What browsers and programs send: the folder where Gradio puts it, until a message takes it into the media store, and
+that it is a file which was sent here. Knows no page."""
 
 import logging
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from backend.errors import StorageError
+from gradio.blocks import Block
+
+from backend.errors import InputError, StorageError
+from ui.errors import readable
 
 log = logging.getLogger(__name__)
+
+HOW = (
+    "Send the file itself: by handle_file(path) of gradio_client, as a data: URL, or by the address here of what was "
+    "posted to /gradio_api/upload; nothing is fetched from elsewhere."
+)
 
 KEPT = 24 * 3600  # seconds; what waits in a composer for longer has to be chosen again
 
@@ -31,3 +42,35 @@ def open_uploads(folder: Path) -> Path:
         except OSError:
             log.debug("%s stays", path)
     return folder
+
+
+def fetch_nothing(components: Iterable[Block]) -> None:
+    """Have these take files that were sent here alone. By itself Gradio fetches any address of the web for them."""
+    for component in components:
+        _fetch_nothing(component)
+
+
+def _fetch_nothing(component: Block) -> None:
+    move = component.async_move_resource_to_block_cache
+
+    async def taken(posted: str | Path | None) -> str | None:
+        parts = urlsplit(str(posted or ""))
+        if parts.scheme not in ("http", "https"):
+            return await move(posted)
+        with readable():
+            return _uploaded(unquote(parts.path.partition("/gradio_api/file=")[2]), component.GRADIO_CACHE)
+
+    # A subclass would have Gradio write a file of types beside this one.
+    vars(component)["async_move_resource_to_block_cache"] = taken
+
+
+def _uploaded(path: str, uploads: str) -> str:
+    """The path, resolved.
+
+    Raises:
+        InputError: it is none of a file that was uploaded.
+    """
+    file = Path(path).resolve()
+    if not (file.is_relative_to(Path(uploads).resolve()) and file.is_file()):
+        raise InputError(HOW)
+    return str(file)

@@ -234,6 +234,9 @@ def test_nothing_is_fetched_from_anywhere(house: House, client: Client, address:
     posted = {"path": address.format(url=house.url), "meta": {"_type": "gradio.FileData"}}
     with pytest.raises(AppError, match="nothing is fetched from elsewhere"):
         client.predict(posted, api_name="/caption")
+    with pytest.raises(AppError, match="nothing is fetched from elsewhere"):
+        client.predict({"text": "What is this?", "files": [posted]}, api_name="/chat")
+    assert house.engine.requests == []
 
 
 def test_the_address_of_an_upload_is_as_good_as_the_file(house: House, client: Client, tmp_path: Path) -> None:
@@ -241,6 +244,7 @@ def test_the_address_of_an_upload_is_as_good_as_the_file(house: House, client: C
     (path,) = httpx.post(f"{house.url}gradio_api/upload", files={"files": ("a b.png", content)}).json()
     posted = {"path": f"{house.url}gradio_api/file={path}", "meta": {"_type": "gradio.FileData"}}
     assert client.predict(posted, api_name="/caption").startswith("This is the scripted engine")
+    assert client.predict({"text": "", "files": [posted]}, api_name="/chat").startswith("This is the scripted engine")
     for other in (house.settings.data_dir / "history.db", house.settings.data_dir / "uploads" / ".." / "history.db"):
         with pytest.raises(AppError, match="nothing is fetched from elsewhere"):
             client.predict({**posted, "path": f"{house.url}gradio_api/file={other}"}, api_name="/caption")

@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, aclosing, closing, contextmanager, suppress
@@ -167,8 +166,10 @@ def _kept_or_passing(settings: Settings) -> Iterator[Path]:
     if settings.data_dir != Settings().data_dir:
         yield settings.data_dir
         return
-    with tempfile.TemporaryDirectory(prefix="glimpse-") as folder:
-        yield Path(folder)
+    from backend.media.passing import passing_folder
+
+    with passing_folder() as folder:
+        yield folder
 
 
 def batch(argv: Sequence[str]) -> int:

@@ -33,7 +33,7 @@ def chosen(settings: Settings) -> Settings:
     try:
         kept = json.loads((settings.data_dir / _FILE).read_text(encoding="utf-8"))
         model, form = str(kept["model"]), kept["quantization"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return settings
     except (OSError, ValueError, KeyError, TypeError) as error:
         _log.warning("The choice of a model that was kept cannot be read: %s", error)

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from backend.engine.engine import Engine
 from backend.errors import EngineUnavailable, GlimpseError, QueueFull, StorageError, UnsupportedMedia
 from backend.media.names import quoted
 from backend.media.pages import PageReader
+from backend.media.passing import passing_folder
 from backend.types import Finished, Progress, SamplingParams
 
 AHEAD = 2  # files under way at once: one is answered, one is read
@@ -129,10 +129,10 @@ class Batch:
         return replace(row, seconds=round(time.monotonic() - started, 2))
 
     async def _answered(self, item: _Item, row: Row, tell: Tell) -> Row:
-        with tempfile.TemporaryDirectory(prefix="glimpse-") as folder:
+        with passing_folder() as folder:
             file = item.source.path
             if item.page:
-                file = await self._pages.draw(file, item.page, Path(folder))
+                file = await self._pages.draw(file, item.page, folder)
             while True:
                 try:
                     return await self._asked(file, row, tell)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from backend.errors import MediaTooLarge
 from backend.media.names import quoted
+from backend.media.passing import passing_folder
 from backend.media.sniff import sniff
 from backend.media.store import MediaStore
 from backend.types import MediaPart, Progress, VideoPart
@@ -59,8 +59,8 @@ class Intake:
         Raises:
             UnsupportedMedia, MediaTooLarge, StorageError: the first file that cannot be taken; the others are let go.
         """
-        with tempfile.TemporaryDirectory(prefix="glimpse-") as folder:
-            files = await self._paged(files, most, Path(folder), progress)
+        with passing_folder() as folder:
+            files = await self._paged(files, most, folder, progress)
             try:
                 async with asyncio.TaskGroup() as group:
                     add = partial(

@@ -1,6 +1,5 @@
 """Pages of PDFs as picture files, drawn by a confined child. Runs in the page's process; see `decoder`."""
 
-import tempfile
 from pathlib import Path
 
 from backend.errors import MediaTooLarge, UnsupportedMedia
@@ -8,6 +7,7 @@ from backend.media.decoder import Decoder
 from backend.media.frame import Frame
 from backend.media.limits import MediaLimits
 from backend.media.names import quoted
+from backend.media.passing import passing_folder
 from backend.media.worker import Job
 
 
@@ -26,8 +26,8 @@ class PageReader:
     async def count(self, path: Path) -> int:
         """How many pages the PDF has."""
         self._check_size(path)
-        with tempfile.TemporaryDirectory(prefix="glimpse-") as folder:
-            said = await self._decoder.decode(self._job(path, Path(folder), page=0), _keep_nothing)
+        with passing_folder() as folder:
+            said = await self._decoder.decode(self._job(path, folder, page=0), _keep_nothing)
         return int(said["total"])
 
     async def draw(self, path: Path, page: int, folder: Path) -> Path:
@@ -38,8 +38,8 @@ class PageReader:
         def save(_index: int, _total: int, frame: Frame) -> None:
             frame.image.save(drawn, compress_level=1)
 
-        with tempfile.TemporaryDirectory(prefix="glimpse-") as raw:
-            await self._decoder.decode(self._job(path, Path(raw), page), save)
+        with passing_folder() as raw:
+            await self._decoder.decode(self._job(path, raw, page), save)
         return drawn
 
     def _check_size(self, path: Path) -> None:

@@ -1,0 +1,47 @@
+"""A data folder that is gone when its command ends, and, after a command that was killed, when the next one starts."""
+
+import fcntl
+import logging
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PREFIX = "glimpse-"
+_LOCK = "in-use"
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def passing_folder() -> Iterator[Path]:
+    """A folder that nobody else can read, for as long as the context lasts."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _remove_if_left(left)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The system takes the lock away with the process, however that ends."""
+    part = folder / f"{_LOCK}.part"
+    with part.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.replace(part, folder / _LOCK)  # under its name it is never seen unlocked
+        yield
+
+
+def _remove_if_left(folder: Path) -> None:
+    try:
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            return
+        with (folder / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:  # in use, not ours, or gone by now
+        _log.debug("%s stays", folder)

@@ -67,7 +67,8 @@ TAIL = """
 
 ## Repeat it
 
-`make pocket` draws, trains and writes this folder; `make evaluate` scores it. The figures above are that run's.
+`make pocket` draws, trains and writes this folder, from scratch or, with `--start`, from earlier weights; what made
+these stands under Training. `make evaluate` scores them, and the table above is its last run's.
 Data: drawn by `training/` while training, none stored. The held-out set is the same whatever a model was trained on;
 clips come in contact sheets as large as the engine draws them for the model.
 Names for shops and goods in it are in none of the training lists; its fonts ({fonts}; for formulas

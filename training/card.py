@@ -40,12 +40,11 @@ repository.
 - **Without an image**: says what it is, and that it cannot do the rest.
 """
 
-DOMAINS = {
+DOMAINS: dict[str, str] = {
     "cpu": """
-It was trained on a CPU within a smaller domain: images of one tile of 224 x 224 pixels, receipts of one to four items,
-scenes of one to three shapes, formulas of up to 18 symbols with eight Greek letters. The test set below is wider, and
-stays so: receipts of up to eight items, scenes of up to four shapes, longer formulas with more Greek letters, stronger
-rotation, blur and noise. What it never learnt counts as wrong.
+It was trained on a CPU within a smaller domain: images of one tile of 224 x 224 pixels, receipts of one to five items.
+The test set below has receipts of up to eight items and two by two tiles in mind, and stays so.
+What it never learnt counts as wrong.
 """,
     "gpu": """
 Images are scaled to at most two by two tiles of 224 pixels: receipts of up to eight items, scenes of up to four
@@ -84,7 +83,7 @@ def write(folder: Path) -> None:
     tail = TAIL.format(
         fonts=", ".join(fonts.HELD_OUT), maths=", ".join(fonts.MATHS_HELD_OUT), packages=", ".join(fonts.PACKAGES)
     )
-    domain = DOMAINS.get(training.get("recipe", "cpu"), "")
+    domain = training.get("domain", "")
     text = HEAD + domain + _size(folder) + _trained(training) + _table(scores) + tail
     (folder / "README.md").write_text(text)
 

@@ -55,11 +55,17 @@ class Mixture:
 
 
 TRAINING = Mixture(
-    receipt=receipts.Range(item_styles=("times", "front", "plain", "below")),
-    formula=formula_chat.Range(formulas=formulas.Range(matrices=0.08, cases=0.04), max_symbols=18),
+    receipt=receipts.Range(max_items=5, item_styles=("times", "front", "plain", "below")),
+    scene=scenes.Range(max_shapes=4),
+    formula=formula_chat.Range(
+        formulas=formulas.Range(
+            max_terms=3, greek=(*labels.GREEK, *labels.MORE_GREEK), matrices=0.12, cases=0.06,
+        ),
+        max_symbols=26,
+    ),
     wear=paper.Wear(turn=4.0, blur=0.8, noise=10.0, shade=0.25, texture=0.3),
-)
-"""What two CPU cores can learn: one tile of 224 pixels, receipts of up to four items."""
+)  # fmt: skip
+"""What two CPU cores can learn: one tile of 224 pixels, receipts of up to five items."""
 
 EASY = Mixture(
     weights={"receipt": 0.44, "scene": 0.24, "formula": 0.25, "clock": 0.06, "text": 0.03, "clip": 0.03},

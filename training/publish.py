@@ -29,6 +29,8 @@ def publish(checkpoints: Path, out: Path, seed: int, device: str, note: str = ""
         "device": device_name(device),
         "seed": seed,
         "recipe": recipe,
+        # Recipes grow; what these weights were taught does not.
+        "domain": card.DOMAINS[recipe],
         "date": date.today().isoformat(),
         "note": note,
     }

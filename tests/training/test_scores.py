@@ -118,7 +118,7 @@ def test_the_card_shows_each_score_with_its_target(tmp_path):
     (tmp_path / "scores.json").write_text(json.dumps(facts))
     run = {"samples": 1, "steps": 1, "minutes": 1.0, "device": "a GPU", "seed": 1, "date": "2026-01-01"}
     for recipe, said in (("cpu", "What it never learnt counts as wrong."), ("gpu", "two by two tiles")):
-        (tmp_path / "training.json").write_text(json.dumps(run | {"recipe": recipe}))
+        (tmp_path / "training.json").write_text(json.dumps(run | {"domain": card.DOMAINS[recipe]}))
         card.write(tmp_path)
         text = (tmp_path / "README.md").read_text()
         assert "| receipt fields | 50.0% | 10 | 95% |\n| clip follow-up | 100.0% | 3 |  |\n" in text

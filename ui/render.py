@@ -41,7 +41,7 @@ SHOWN = PLAYABLE | {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", "
 
 ABOUT_POCKET = (
     "A very small model that comes with Glimpse. It describes drawn scenes, reads printed receipts, "
-    "formulas and clocks, and follows simple clips a little. It knows nothing of the world, is no general assistant, "
+    "formulas and clocks, and follows simple clips. It knows nothing of the world, is no general assistant, "
     "and errs."
 )
 CHOOSE = "For photos and talk choose a larger one here:"

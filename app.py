@@ -12,8 +12,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, aclosing, closing, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, aclosing, closing, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +101,7 @@ def serve(argv: Sequence[str]) -> int:
 
         models = Models(house.engine, settings) if choosing else None
         if models:
-            ending.callback(models.keep, settings.data_dir)
+            ending.callback(models.keep)
         page = build_page(house.chat, house.history, house.store, house.engine, settings, models)
         loops: list[asyncio.AbstractEventLoop] = []
         page.extra_startup_events.append(lambda: _note_loop(loops))
@@ -160,16 +160,11 @@ def _cancel_at_sigterm() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-@contextmanager
-def _kept_or_passing(settings: Settings) -> Iterator[Path]:
+def _kept_or_passing(settings: Settings) -> AbstractContextManager[Path]:
     """The data folder that was asked for; else one for now, since nobody wants to keep what is said in a terminal."""
-    if settings.data_dir != Settings().data_dir:
-        yield settings.data_dir
-        return
     from backend.media.passing import passing_folder
 
-    with passing_folder() as folder:
-        yield folder
+    return nullcontext(settings.data_dir) if settings.data_dir != Settings().data_dir else passing_folder()
 
 
 def batch(argv: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from backend.errors import StorageError
 from backend.history import History
 from backend.machine import look
 from backend.media.limits import MediaLimits
+from backend.media.passing import remove_left
 from backend.media.store import MediaStore
 from backend.settings import Settings
 
@@ -43,6 +44,7 @@ def open_house(settings: Settings, folder: Path) -> House:
     Raises:
         StorageError: the folder cannot be used.
     """
+    remove_left()
     media = folder / "media"
     try:
         media.mkdir(parents=True, exist_ok=True)

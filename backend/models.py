@@ -88,10 +88,10 @@ class Models:
         if self.instead is not None:
             self._engine.switch(self._way_back())
 
-    def keep(self, folder: Path) -> None:
+    def keep(self) -> None:
         """Keep the choice for the next start, where another model than the first has been chosen and answers."""
         if self._engine.status.state == "ready" and self._engine.spec != self._first:
-            keep(folder, self._engine.spec)
+            keep(self._settings.data_dir, self._engine.spec)
 
     def _way_back(self) -> EngineSpec:
         return self._good or self._spec(POCKET.id)

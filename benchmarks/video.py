@@ -5,7 +5,6 @@ Run it alone as `python -m benchmarks.video`; the last line is JSON.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image
 from transformers.video_utils import load_video
 
+from backend.media.pyav import cores
 from backend.media.video import sample_frames
 from benchmarks.clips import LONG_GOP, MINUTE, PERIOD, RATE, SHORT_GOP, SHORT_PERIOD, Pixels, clip, read_number
 
@@ -71,10 +71,10 @@ def _beside(minutes: int, gop: int, period: int, pairs: int, exact: list[bool]) 
 
 def _decode(path: Path, wanted: Sequence[int]) -> float:
     """Seconds to decode what the wanted frames are made from, on all cores, and to look at nothing."""
-    cores = len(os.sched_getaffinity(0))
+    count = cores()
     began = time.perf_counter()
-    with ThreadPoolExecutor(cores) as threads:
-        list(threads.map(_decode_needed, [path] * cores, [wanted[first::cores] for first in range(cores)]))
+    with ThreadPoolExecutor(count) as threads:
+        list(threads.map(_decode_needed, [path] * count, [wanted[first::count] for first in range(count)]))
     seconds = time.perf_counter() - began
     print(f"bare decoding, {path.name}: {seconds:.1f} s", file=sys.stderr)
     return seconds

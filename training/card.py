@@ -40,10 +40,10 @@ repository.
 - **Without an image**: says what it is, and that it cannot do the rest.
 """
 
-DOMAINS: dict[str, str] = {
+DOMAINS = {
     "cpu": """
 It was trained on a CPU within a smaller domain: images of one tile of 224 x 224 pixels, receipts of one to five items.
-The test set below has receipts of up to eight items and two by two tiles in mind, and stays so.
+The test set below is wider, and stays so: receipts of up to eight items, everything drawn for two by two tiles.
 What it never learnt counts as wrong.
 """,
     "gpu": """
@@ -61,7 +61,6 @@ TAIL = """
 - Amounts have a point and two decimals; dates are YYYY-MM-DD or DD.MM.YYYY; currencies are EUR, USD, GBP.
 - Names are read letter by letter; in unusual fonts single letters go wrong, and nothing tells you so.
 - With two images it goes by what the question is about; it hardly knows which came first.
-- The seconds of what happens in a clip are often wrong; see the table.
 - It answers every image as if it were one of its five kinds. A photograph gets a wrong answer, not a refusal.
 
 ## Repeat it

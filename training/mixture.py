@@ -88,19 +88,13 @@ FULL = Mixture(
         "drill": 0.01,
     },
     receipt=receipts.Range(
-        max_items=labels.MAX_ITEMS, item_styles=("times", "front", "plain", "below"), tile=448, scales=(1.0, 1.0, 1.4),
+        max_items=labels.MAX_ITEMS, item_styles=TRAINING.receipt.item_styles, tile=448, scales=(1.0, 1.0, 1.4),
     ),
-    scene=scenes.Range(max_shapes=4, sides=(224, 280, 336, 448)),
-    formula=formula_chat.Range(
-        formulas=formulas.Range(
-            max_terms=3, greek=(*labels.GREEK, *labels.MORE_GREEK), matrices=0.12, cases=0.06,
-        ),
-        max_symbols=26,
-        sides=(224, 336, 448),
-    ),
+    scene=replace(TRAINING.scene, sides=(224, 280, 336, 448)),
+    formula=replace(TRAINING.formula, sides=(224, 336, 448)),
     clock=clocks.Range(sides=(224, 280, 336, 448)),
     clip=clips.Range(sheets=(1, 1, 2, 3, 4), tile=448),
-    wear=paper.Wear(turn=4.0, blur=0.8, noise=10.0, shade=0.25, texture=0.3),
+    wear=TRAINING.wear,
     questions=6,
     drill=drills.Range(tile=448, scales=(1.0,)),
 )  # fmt: skip

@@ -61,10 +61,9 @@ def make_tokenizer(seed: int, mixture: Mixture = TRAINING, chats: int = 3000) ->
     return tokenizers.build(draw(rng, mixture) for _ in range(chats))
 
 
-def precision(device: torch.device) -> torch.dtype:
-    """bfloat16 for the large products where the hardware multiplies it faster: on a GPU, and on a CPU with AMX."""
-    fast = device.type != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
-    return torch.bfloat16 if fast else torch.float32
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether large products are faster in bfloat16: on a GPU, and on a CPU with AMX."""
+    return device.type != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def optimizers(learner: models.Learner, rate: float) -> tuple[torch.optim.Optimizer, ...]:
@@ -94,7 +93,7 @@ class Trainer:
         self.device = torch.device(run.device)
         model = models.build(tokenizer, run.shape) if run.start is None else models.load(run.start, run.shape)
         self.learner = models.Learner(model, run.shape).to(self.device)
-        self.precision = precision(self.device)
+        self.halved = multiplies_bfloat16(self.device)
         if self.device.type == "cpu":
             # On a CPU the fused kernel's way back takes longer than these small matrices do.
             model.set_attn_implementation("eager")
@@ -111,7 +110,7 @@ class Trainer:
         """One update; a batch that is not full counts for less. The losses stay on the device: reading one waits."""
         for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = self.rate()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.halved):
             losses = self.learner(batch, self.device)
         share = min(1.0, batch.size * max(1, batch.images) / self.run.plan.batch)
         (losses.total * share).backward()

@@ -67,6 +67,7 @@ def build_page(
     """
     uploads = open_uploads(settings.data_dir / "uploads")
     os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(uploads)}
+    fetch_nothing()
     gr.set_static_paths([store.root, FOLDER])
     frames, examples = settings.video_frames, find_examples()
     talk, once = Talk(chat, history, store), Once(chat, history)
@@ -90,7 +91,6 @@ def build_page(
         wire_panel(build_panel(), side, runs, _QUICK)
         page.unload(answers.forget)
         page.unload(runs.forget)
-    fetch_nothing(page.blocks.values())
     page.queue(default_concurrency_limit=None, api_open=False)
     # By itself Gradio looks for work a thousand times a second, which takes a twelfth of a core when nobody asks.
     page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = _LOOK, 10 * _LOOK

@@ -3,11 +3,10 @@ that it is a file which was sent here. Knows no page."""
 
 import logging
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from gradio.blocks import Block
+from gradio import processing_utils
 
 from backend.errors import InputError, StorageError
 from ui.errors import readable
@@ -44,24 +43,17 @@ def open_uploads(folder: Path) -> Path:
     return folder
 
 
-def fetch_nothing(components: Iterable[Block]) -> None:
-    """Have these take files that were sent here alone. By itself Gradio fetches any address of the web for them."""
-    for component in components:
-        _fetch_nothing(component)
+def fetch_nothing() -> None:
+    """Have Gradio take files that were sent here alone; by itself it fetches any address of the web.
+
+    Not a matter of components: a session gets new ones whenever a listener changes what they show.
+    """
+    processing_utils.async_ssrf_protected_download = _taken
 
 
-def _fetch_nothing(component: Block) -> None:
-    move = component.async_move_resource_to_block_cache
-
-    async def taken(posted: str | Path | None) -> str | None:
-        parts = urlsplit(str(posted or ""))
-        if parts.scheme not in ("http", "https"):
-            return await move(posted)
-        with readable():
-            return _uploaded(unquote(parts.path.partition("/gradio_api/file=")[2]), component.GRADIO_CACHE)
-
-    # A subclass would have Gradio write a file of types beside this one.
-    vars(component)["async_move_resource_to_block_cache"] = taken
+async def _taken(url: str, cache_dir: str) -> str:
+    with readable():
+        return _uploaded(unquote(urlsplit(url).path.partition("/gradio_api/file=")[2]), cache_dir)
 
 
 def _uploaded(path: str, uploads: str) -> str:

@@ -1,4 +1,4 @@
-"""A data folder that is gone when its command ends, and, after a command that was killed, when the next one starts."""
+"""Folders for a moment, gone when it ends; those of a command that was killed go when the next command starts."""
 
 import fcntl
 import logging
@@ -19,8 +19,6 @@ _log = logging.getLogger(__name__)
 @contextmanager
 def passing_folder() -> Iterator[Path]:
     """A folder that nobody else can read, for as long as the context lasts."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        _remove_if_left(left)
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _locked(Path(name)):
         yield Path(name)
 
@@ -33,6 +31,12 @@ def _locked(folder: Path) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         os.replace(part, folder / _LOCK)  # under its name it is never seen unlocked
         yield
+
+
+def remove_left() -> None:
+    """Remove the folders of commands that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _remove_if_left(folder)
 
 
 def _remove_if_left(folder: Path) -> None:

@@ -119,7 +119,7 @@ class AvClip:
 
     def _lanes(self, runs: int) -> int:
         codec = self._lane.stream.codec_context
-        return max(1, min(runs, _cores(), _MOST_LANES, _LANES_PIXELS // max(1, codec.width * codec.height)))
+        return max(1, min(runs, cores(), _MOST_LANES, _LANES_PIXELS // max(1, codec.width * codec.height)))
 
     def _side_by_side(self, runs: list[list[int]], count: int, max_side: int | None) -> Iterator[list[Picture | None]]:
         lanes: SimpleQueue[Lane] = SimpleQueue()
@@ -199,7 +199,8 @@ class AvClip:
         return declared if missing > max(_SLACK_SECONDS, _SLACK_SHARE * (declared or 0)) else None
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

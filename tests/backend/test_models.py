@@ -106,12 +106,12 @@ def test_where_nothing_was_ready_the_way_back_is_pocket() -> None:
 def test_only_another_model_that_answers_is_kept_for_the_next_start(tmp_path: Path) -> None:
     engine, settings = Engine(), Settings(data_dir=tmp_path)
     choice = Models(engine, settings)
-    choice.keep(tmp_path)
+    choice.keep()
     choice.load(QWEN)
-    choice.keep(tmp_path)
+    choice.keep()
     assert chosen(settings) == settings
     engine.ready()
-    choice.keep(tmp_path)
+    choice.keep()
     assert chosen(settings).model == QWEN
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.media.passing import passing_folder
+from backend.media.passing import passing_folder, remove_left
 
 HOLD = "import sys\nfrom backend.media.passing import passing_folder\nwith passing_folder() as folder:\n"
 ROOT = Path(__file__).parents[2]
@@ -43,6 +43,7 @@ def test_what_a_killed_command_left_is_removed_by_the_next_and_what_is_in_use_st
     killed.kill()
     killed.communicate()
     with passing_folder() as folder:
+        remove_left()
         assert sorted(temporary.iterdir()) == sorted((used, folder))
         assert (used / "private.png").read_bytes() == b"x"
     running.communicate("")
@@ -55,8 +56,7 @@ def test_what_is_not_such_a_folder_stays(temporary: Path) -> None:
     (temporary / "elsewhere").mkdir()
     (temporary / "elsewhere" / "in-use").write_text("")
     (temporary / "glimpse-link").symlink_to(temporary / "elsewhere")
-    with passing_folder():
-        pass
+    remove_left()
     assert sorted(path.name for path in temporary.iterdir()) == [
         "elsewhere", "glimpse-link", "glimpse-list", "glimpse-notes",
     ]  # fmt: skip

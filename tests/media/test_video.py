@@ -300,7 +300,7 @@ def _seeks(path: Path, count: int) -> int:
 @pytest.mark.parametrize("cores", [1, 4])
 def test_decoders_side_by_side_find_the_same_frames(tmp_path: Path, monkeypatch, cores: int) -> None:
     encode(tmp_path / "long.mp4", 600, gop=15)
-    monkeypatch.setattr("backend.media.pyav._cores", lambda: cores)
+    monkeypatch.setattr("backend.media.pyav.cores", lambda: cores)
     opened = []
     lane = Lane.__init__
     monkeypatch.setattr(Lane, "__init__", lambda *args: opened.append(args) or lane(*args))

@@ -16,7 +16,7 @@ from training.batches import Plan, ahead, collate, draw_block, tensors
 from training.encode import Encoder, Grid, fit, picture
 from training.labels import CHARACTERS
 from training.tokenizer import IMAGE, build
-from training.train import Run, Trainer, optimizers, precision
+from training.train import Run, Trainer, multiplies_bfloat16, optimizers
 from training.values import Chat, Drawing, Mark, Piece, Turn, say
 
 SHAPE = model.Shape(
@@ -302,7 +302,7 @@ def test_each_weight_has_one_optimizer_and_only_matrices_of_layers_are_muons(tok
 
 def test_products_are_halved_only_where_that_is_faster(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False})
-    assert precision(torch.device("cpu")) is torch.float32
+    assert not multiplies_bfloat16(torch.device("cpu"))
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    assert precision(torch.device("cpu")) is torch.bfloat16
-    assert precision(torch.device("cuda")) is torch.bfloat16
+    assert multiplies_bfloat16(torch.device("cpu"))
+    assert multiplies_bfloat16(torch.device("cuda"))

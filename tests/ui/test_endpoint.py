@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client, handle_file
@@ -237,6 +238,11 @@ def test_nothing_is_fetched_from_anywhere(house: House, client: Client, address:
     with pytest.raises(AppError, match="nothing is fetched from elsewhere"):
         client.predict({"text": "What is this?", "files": [posted]}, api_name="/chat")
     assert house.engine.requests == []
+
+
+async def test_a_component_that_a_session_gets_anew_fetches_nothing_either(house: House) -> None:
+    with pytest.raises(gr.Error, match="nothing is fetched from elsewhere"):
+        await gr.MultimodalTextbox(render=False).async_move_resource_to_block_cache("https://example.com/a.png")
 
 
 def test_the_address_of_an_upload_is_as_good_as_the_file(house: House, client: Client, tmp_path: Path) -> None:

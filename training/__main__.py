@@ -24,7 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     cuda = torch.cuda.is_available()
     parser.add_argument(
         "--recipe", choices=tuple(RECIPES), default="gpu" if cuda else "cpu",
-        help="cpu: one tile and a smaller domain; gpu: two by two tiles and the whole of it (default %(default)s)",
+        help="cpu: one tile of 336 pixels; gpu: two by two of 224 and a larger model (default %(default)s)",
     )  # fmt: skip
     parser.add_argument("--minutes", type=float, help="the budget")
     parser.add_argument("--steps", type=int, help="a budget in steps instead")

@@ -42,9 +42,8 @@ repository.
 
 DOMAINS = {
     "cpu": """
-It was trained on a CPU within a smaller domain: images of one tile of 224 x 224 pixels, receipts of one to five items.
-The test set below is wider, and stays so: receipts of up to eight items, everything drawn for two by two tiles.
-What it never learnt counts as wrong.
+It was trained on a CPU: every image is scaled to one tile of 336 x 336 pixels, which is little for a receipt of eight
+items. It was shown the same kinds of things as the test set holds, as many and as long.
 """,
     "gpu": """
 Images are scaled to at most two by two tiles of 224 pixels: receipts of up to eight items, scenes of up to four

@@ -55,7 +55,10 @@ class Mixture:
 
 
 TRAINING = Mixture(
-    receipt=receipts.Range(max_items=5, item_styles=("times", "front", "plain", "below")),
+    receipt=receipts.Range(
+        max_items=labels.MAX_ITEMS, item_styles=("times", "front", "plain", "below"), tile=448, scales=(1.0, 1.0, 1.4),
+        variety=0.5,
+    ),
     scene=scenes.Range(max_shapes=4),
     formula=formula_chat.Range(
         formulas=formulas.Range(
@@ -63,9 +66,11 @@ TRAINING = Mixture(
         ),
         max_symbols=26,
     ),
+    clip=clips.Range(tile=336),
     wear=paper.Wear(turn=4.0, blur=0.8, noise=10.0, shade=0.25, texture=0.3),
+    drill=drills.Range(tile=336),
 )  # fmt: skip
-"""What two CPU cores can learn: one tile of 224 pixels, receipts of up to five items."""
+"""What two CPU cores learn: everything, as large as one tile of 336 pixels shows it."""
 
 EASY = Mixture(
     weights={"receipt": 0.44, "scene": 0.24, "formula": 0.25, "clock": 0.06, "text": 0.03, "clip": 0.03},
@@ -73,7 +78,7 @@ EASY = Mixture(
     scene=scenes.Range(max_shapes=2),
     formula=formula_chat.Range(max_symbols=12),
     clock=clocks.Range(step=5),
-    clip=clips.Range(sheets=(1,)),
+    clip=clips.Range(sheets=(1,), tile=336),
     wear=paper.CLEAN,
 )
 
@@ -87,9 +92,7 @@ FULL = Mixture(
         "receipt": 0.34, "scene": 0.13, "formula": 0.22, "clock": 0.11, "clip": 0.11, "pair": 0.06, "text": 0.02,
         "drill": 0.01,
     },
-    receipt=receipts.Range(
-        max_items=labels.MAX_ITEMS, item_styles=TRAINING.receipt.item_styles, tile=448, scales=(1.0, 1.0, 1.4),
-    ),
+    receipt=TRAINING.receipt,
     scene=replace(TRAINING.scene, sides=(224, 280, 336, 448)),
     formula=replace(TRAINING.formula, sides=(224, 336, 448)),
     clock=clocks.Range(sides=(224, 280, 336, 448)),
@@ -116,7 +119,7 @@ FULL_SEEING = replace(
 
 HELD_OUT = replace(
     FULL,
-    receipt=replace(FULL.receipt, words=words.HELD_OUT, fonts=fonts.HELD_OUT),
+    receipt=replace(FULL.receipt, words=words.HELD_OUT, fonts=fonts.HELD_OUT, variety=0.0),
     scene=replace(FULL.scene, palette=scenes.HELD_OUT_PALETTE),
     formula=replace(FULL.formula, fonts=fonts.MATHS_HELD_OUT),
     clock=replace(

@@ -88,17 +88,35 @@ def build(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaForConditio
 
 
 def load(folder: Path, shape: Shape) -> MllamaForConditionalGeneration:
-    """A model of this shape written before, in float32.
+    """A model of this shape written before, in float32; where its tile was smaller, its positions are stretched.
 
     Raises:
         ValueError: it has another shape.
     """
     model = MllamaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     vision, text = model.config.vision_config, model.config.text_config
-    found = (vision.max_num_tiles, vision.hidden_size, text.hidden_size, tuple(text.cross_attention_layers))
-    if found != (shape.grid.tiles, shape.vision_width, shape.text_width, shape.cross_layers):
+    grid, crossed = shape.grid, tuple(text.cross_attention_layers)
+    found = (vision.max_num_tiles, vision.patch_size, vision.hidden_size, text.hidden_size, crossed)
+    if found != (grid.tiles, grid.patch, shape.vision_width, shape.text_width, shape.cross_layers):
         raise ValueError(f"The model in {folder} has another shape than this recipe; choose the other with --recipe.")
-    return model
+    return model if vision.image_size == grid.tile else _stretched(model, grid)
+
+
+def _stretched(model: MllamaForConditionalGeneration, grid: Grid) -> MllamaForConditionalGeneration:
+    """The same model for larger tiles: every patch begins with the position of what stood there before."""
+    shape = copy.deepcopy(model.config)
+    shape.vision_config.image_size = grid.tile
+    larger, weights = MllamaForConditionalGeneration(shape), model.state_dict()
+    place = "model.vision_model.gated_positional_embedding."
+    old, width = model.config.vision_config.image_size // grid.patch, shape.vision_config.hidden_size
+    for name in (f"{place}embedding", f"{place}tile_embedding.weight"):
+        rows = weights[name].view(-1, old**2 + 1, width)
+        patches = rows[:, 1:].view(-1, old, old, width).permute(0, 3, 1, 2)
+        wider = functional.interpolate(patches, (grid.side, grid.side), mode="bicubic").permute(0, 2, 3, 1)
+        rows = torch.cat([rows[:, :1], wider.flatten(1, 2)], 1)
+        weights[name] = rows.view(larger.state_dict()[name].shape)
+    larger.load_state_dict(weights)
+    return larger
 
 
 def processor(tokenizer: PreTrainedTokenizerFast, grid: Grid) -> MllamaProcessor:

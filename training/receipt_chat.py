@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 
 from training import prompts
-from training.receipts import Item, Receipt, money
+from training.receipt_rows import ORDERS, Item, money
+from training.receipts import Receipt
 from training.values import Answer, Piece, Turn, say
 
 Asker = Callable[[Receipt, random.Random], Turn | None]
@@ -21,8 +22,8 @@ def field(receipt: Receipt, role: str, text: str) -> Piece:
 def date(receipt: Receipt) -> Piece:
     """The date as YYYY-MM-DD, read from whichever order is printed."""
     marks = receipt.fields["date"]
-    if receipt.date_format == "dots":
-        marks = tuple(marks[place] for place in (6, 7, 8, 9, 5, 3, 4, 2, 0, 1))
+    if receipt.date_format in ORDERS:
+        marks = tuple(marks[place] for place in ORDERS[receipt.date_format])
     return Piece(receipt.purchase.date or "", marks)
 
 

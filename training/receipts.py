@@ -8,42 +8,13 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from training import fonts, words
+from training.receipt_rows import Cell, Item, Manner, Purchase, Row, print_rows, vary
 from training.values import Drawing, Mark
 
-SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 TAX_NAMES = ("VAT", "GST", "Tax")
 TAX_RATES = (5, 7, 8, 10, 19, 20)
 PAPER = ((255, 255, 255), (250, 248, 240), (240, 240, 240), (252, 250, 225))
 INK = ((0, 0, 0), (30, 30, 30), (60, 60, 70), (20, 20, 90))
-
-
-@dataclass(frozen=True)
-class Item:
-    """One line of goods; money in cents."""
-
-    name: str
-    quantity: int | None
-    unit_price: int | None
-    amount: int
-
-
-@dataclass(frozen=True)
-class Purchase:
-    """What a receipt says; None is what it does not print."""
-
-    shop: str
-    address: str | None
-    date: str | None
-    time: str | None
-    currency: str | None
-    items: tuple[Item, ...]
-    subtotal: int | None
-    discount: int | None
-    tax_name: str | None
-    tax_rate: int | None
-    tax_amount: int | None
-    total: int
-    payment: str | None
 
 
 @dataclass(frozen=True)
@@ -57,24 +28,8 @@ class Range:
     rules: float = 0.3
     tile: int = 224
     scales: tuple[float, ...] = (1.0, 1.0, 1.5, 2.0)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A run of text that belongs to one field."""
-
-    text: str
-    role: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line: cells from the left, cells up to the right edge, or all of it centred; or a drawn rule."""
-
-    left: tuple[Cell, ...]
-    right: tuple[Cell, ...] = ()
-    centred: bool = False
-    rule: bool = False
+    variety: float = 0.0
+    """How many are printed in another manner than those of the test set."""
 
 
 @dataclass(frozen=True)
@@ -87,19 +42,15 @@ class Receipt:
     date_format: str
 
 
-def money(cents: int) -> str:
-    """Cents as printed: two decimals, a point."""
-    return f"{cents // 100}.{cents % 100:02d}"
-
-
 def make(rng: random.Random, domain: Range) -> Receipt:
     """A receipt out of nothing."""
     style = rng.choice(domain.item_styles)
     purchase = _purchase(rng, domain, style)
-    date_format = rng.choice(("iso", "iso", "dots"))
-    rows = _rows(purchase, rng, style, date_format, rng.random() < domain.rules)
-    drawing, fields = _draw(rows, rng, domain)
-    return Receipt(purchase, drawing, fields, date_format)
+    manner = Manner(style, rng.choice(("iso", "iso", "dots")), rng.random() < domain.rules)
+    if domain.variety and rng.random() < domain.variety:
+        purchase, manner = vary(purchase, manner, rng)
+    drawing, fields = _draw(print_rows(purchase, manner, rng), rng, domain)
+    return Receipt(purchase, drawing, fields, manner.date)
 
 
 def _price(rng: random.Random) -> int:
@@ -143,79 +94,6 @@ def _purchase(rng: random.Random, domain: Range, style: str) -> Purchase:
         total=subtotal + tax - discount,
         payment=rng.choice(("card", "cash")) if rng.random() < 0.75 else None,
     )
-
-
-def _item_rows(number: int, item: Item, style: str) -> list[Row]:
-    role = f"item{number}"
-    amount = Cell(money(item.amount), f"{role}.amount")
-    name = Cell(item.name, f"{role}.name")
-    quantity = Cell(str(item.quantity), f"{role}.quantity")
-    if style == "times":
-        unit = Cell(money(item.unit_price or 0), f"{role}.unit")
-        return [Row((name,), (quantity, Cell(" x ", "label"), unit, Cell("  ", "label"), amount))]
-    if style == "below":
-        unit = Cell(money(item.unit_price or 0), f"{role}.unit")
-        return [Row((name,)), Row((Cell("  ", "label"), quantity, Cell(" x ", "label"), unit), (amount,))]
-    if style == "front":
-        return [Row((quantity, Cell(" ", "label"), name), (amount,))]
-    return [Row((name,), (amount,))]
-
-
-def _when(purchase: Purchase, date_format: str, rng: random.Random) -> list[Row]:
-    if purchase.date is None:
-        return []
-    year, month, day = purchase.date.split("-")
-    date = Cell(purchase.date if date_format == "iso" else f"{day}.{month}.{year}", "date")
-    if purchase.time is None:
-        return [Row((date,), centred=rng.random() < 0.5)]
-    time = Cell(purchase.time, "time")
-    if rng.random() < 0.5:
-        return [Row((date,), (time,))]
-    return [Row((date, Cell("  ", "label"), time), centred=rng.random() < 0.5)]
-
-
-def _rows(purchase: Purchase, rng: random.Random, style: str, date_format: str, ruled: bool) -> list[Row]:
-    centred = rng.random() < 0.6
-    rows = [Row((Cell(purchase.shop, "shop"),), centred=centred)]
-    if purchase.address is not None:
-        rows.append(Row((Cell(purchase.address, "address"),), centred=centred))
-    rows += _when(purchase, date_format, rng)
-    rule = [Row((), rule=True)] if ruled else []
-    rows += rule
-    for number, item in enumerate(purchase.items):
-        rows += _item_rows(number, item, style)
-    return rows + rule + _sums(purchase, rng)
-
-
-def _sums(purchase: Purchase, rng: random.Random) -> list[Row]:
-    def label(text: str) -> Cell:
-        return Cell(text, "label")
-
-    rows = []
-    if purchase.subtotal is not None:
-        rows.append(Row((label("Subtotal"),), (Cell(money(purchase.subtotal), "subtotal"),)))
-    if purchase.discount is not None:
-        rows.append(Row((label("Discount"),), (label("-"), Cell(money(purchase.discount), "discount"))))
-    if purchase.tax_name is not None and purchase.tax_amount is not None:
-        name = (Cell(purchase.tax_name, "tax.name"), label(" "), Cell(str(purchase.tax_rate), "tax.rate"), label("%"))
-        rows.append(Row(name, (Cell(money(purchase.tax_amount), "tax.amount"),)))
-    rows.append(_total_row(purchase, rng))
-    if purchase.payment is not None:
-        before = rng.choice(("", "", "Paid by "))
-        shown = purchase.payment if before else rng.choice((purchase.payment.title(), purchase.payment.upper()))
-        cells = (label(before), Cell(shown, "payment")) if before else (Cell(shown, "payment"),)
-        rows.append(Row(cells, centred=rng.random() < 0.3))
-    return rows
-
-
-def _total_row(purchase: Purchase, rng: random.Random) -> Row:
-    word = Cell(rng.choice(("TOTAL", "Total", "TOTAL")), "label")
-    total = Cell(money(purchase.total), "total")
-    if purchase.currency is None:
-        return Row((word,), (total,))
-    if rng.random() < 0.5:
-        return Row((word, Cell(" ", "label"), Cell(purchase.currency, "currency")), (total,))
-    return Row((word,), (Cell(SIGNS[purchase.currency], "currency"), total))
 
 
 def _width(cells: tuple[Cell, ...], font: str, size: int) -> float:

@@ -1,4 +1,4 @@
-"""The two ways to train Pocket: what two CPU cores can learn in hours, and the whole domain on a large GPU."""
+"""The two ways to train Pocket: on two CPU cores in hours, and a larger one with more pixels on a large GPU."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ class Recipe:
     save_every: float
 
 
+_PAGE = Grid(tile=336)
+
 CPU = Recipe(
     name="cpu",
-    shape=Shape(),
-    plan=Plan(batch=16, block=512, seeing_blocks=24, easy_blocks=8, seeing=SEEING, easy=EASY, full=TRAINING),
+    shape=Shape(grid=_PAGE),
+    plan=Plan(
+        batch=16, block=512, seeing_blocks=24, easy_blocks=8, grid=_PAGE, seeing=SEEING, easy=EASY, full=TRAINING,
+    ),
     minutes=120.0,
     rate=1e-3,
     save_every=240.0,
-)
+)  # fmt: skip
 
 _GRID = Grid(tiles=4)
 

@@ -95,8 +95,8 @@ class Trainer:
         self.learner = models.Learner(model, run.shape).to(self.device)
         self.halved = multiplies_bfloat16(self.device)
         if self.device.type == "cpu":
-            # On a CPU the fused kernel's way back takes longer than these small matrices do.
-            model.set_attn_implementation("eager")
+            # On a CPU the fused kernel's way back takes longer than these small matrices do; an image's are not small.
+            model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
         self.optimizers = optimizers(self.learner, run.rate)
         self.progress = Progress()
 

@@ -266,6 +266,25 @@ def test_training_begins_with_earlier_weights_of_its_shape_alone(tmp_path, token
         Trainer(replace(run, shape=replace(SHAPE, grid=FOUR)), tokenizer)
 
 
+def test_weights_for_small_tiles_are_stretched_to_larger_ones(tmp_path, tokenizer):
+    small, large = replace(SHAPE, grid=Grid(tile=28)), replace(SHAPE, grid=Grid(tile=56))
+    before = model.build(tokenizer, small)
+    places = before.model.vision_model.gated_positional_embedding.embedding.data
+    places[1:] = torch.tensor([0.0, 1.0, 0.0, 1.0])[:, None]  # two rows of patches; what stands on the right is 1
+    model.save(before, tokenizer, small.grid, tmp_path)
+    after = model.load(tmp_path, large)
+    stretched = after.model.vision_model.gated_positional_embedding.embedding.data
+    assert torch.allclose(stretched[0], places[0], atol=2e-2)
+    rows = stretched[1:, 0].view(4, 4)
+    assert torch.allclose(rows, rows[:1].expand(4, 4), atol=1e-6)
+    assert rows[0].diff().min() > 0
+    assert rows[0, 1] < 0.5 < rows[0, 2]
+    assert torch.equal(after.lm_head.weight, model.load(tmp_path, small).lm_head.weight)
+    pixels = torch.zeros(1, 1, 1, 3, 56, 56)
+    seen = after.model.vision_model(pixels, torch.ones(1, 1, dtype=torch.long), torch.ones(1, 1, 1))
+    assert seen.last_hidden_state.shape[-2] == 17
+
+
 def test_what_began_with_earlier_weights_says_the_precision_it_is_kept_in(tmp_path, tokenizer):
     trainer(tmp_path, tokenizer).save()
     Trainer(Run(folder=tmp_path / "next", steps=6, start=tmp_path / "model", shape=SHAPE), tokenizer).save()

@@ -32,7 +32,7 @@ class Range:
 
 def make(rng: random.Random, domain: Range) -> Drawing:
     """A page of lines of text, or of larger symbols."""
-    return _page(rng, domain) if rng.random() < 0.6 else _symbols(rng, domain)
+    return page(rng, domain) if rng.random() < 0.6 else _symbols(rng, domain)
 
 
 def _word(rng: random.Random, domain: Range) -> str:
@@ -49,7 +49,7 @@ def _word(rng: random.Random, domain: Range) -> str:
     return word.upper() if rng.random() < 0.15 else word
 
 
-def _page(rng: random.Random, domain: Range) -> Drawing:
+def page(rng: random.Random, domain: Range) -> Drawing:
     font, scale = rng.choice(fonts.available(domain.fonts)), rng.choice(domain.scales)
     size = rng.choice((10, 11, 12, 12, 13, 13, 14, 14, 15, 16, 17, 18, 20))
     pitch, pixels, side = size * rng.uniform(1.2, 1.6) * scale, round(size * scale), int(domain.tile * scale)

@@ -34,6 +34,7 @@ class Size:
     clock: int = 60
     clip: int = 40
     pair: int = 30
+    other: int = 40
 
 
 def chats(size: Size, side: int) -> Iterator[Chat]:

@@ -14,6 +14,7 @@ from training import (
     formula_chat,
     formulas,
     labels,
+    others,
     paper,
     prompts,
     receipt_chat,
@@ -40,6 +41,7 @@ class Mixture:
             "pair": 0.03,
             "text": 0.02,
             "drill": 0.01,
+            "other": 0.05,
         }
     )
     receipt: receipts.Range = field(default_factory=receipts.Range)
@@ -50,6 +52,7 @@ class Mixture:
     wear: paper.Wear = field(default_factory=paper.Wear)
     questions: int = 4
     drill: drills.Range = field(default_factory=drills.Range)
+    other: others.Range = field(default_factory=others.Range)
     silent: bool = False
     systems: tuple[str, ...] = ("You are a helpful assistant.", "Answer briefly.", "You are Pocket.")
 
@@ -90,7 +93,7 @@ SEEING = replace(
 FULL = Mixture(
     weights={
         "receipt": 0.34, "scene": 0.13, "formula": 0.22, "clock": 0.11, "clip": 0.11, "pair": 0.06, "text": 0.02,
-        "drill": 0.01,
+        "drill": 0.01, "other": 0.05,
     },
     receipt=TRAINING.receipt,
     scene=replace(TRAINING.scene, sides=(224, 280, 336, 448)),
@@ -127,6 +130,7 @@ HELD_OUT = replace(
         displays=clocks.HELD_OUT_DISPLAYS, hands=("lance",), slants=(0.14, 0.2),
     ),
     clip=replace(FULL.clip, palette=scenes.HELD_OUT_PALETTE),
+    other=others.Range(painters=others.HELD_OUT, drill=replace(FULL.drill, fonts=fonts.HELD_OUT)),
 )  # fmt: skip
 """The whole domain with other names, fonts, shades, hands of clocks and displays, whatever a model was trained on; the
 seeds differ too."""
@@ -169,6 +173,8 @@ def single(rng: random.Random, mixture: Mixture, kind: str, questions: int) -> t
     if kind == "clock":
         clock = clocks.make(rng, mixture.clock)
         return paper.age(clock.drawing, rng, mixture.wear), clock_chat.turns(clock, rng, questions)
+    if kind == "other":
+        return paper.age(others.make(rng, mixture.other), rng, mixture.wear), others.turns(rng, min(questions, 2))
     scene = scenes.make(rng, mixture.scene)
     worn = replace(mixture.wear, turn=0.0)
     return paper.age(scene.drawing, rng, worn), scene_chat.turns(scene, rng, questions)

@@ -84,29 +84,35 @@ def facts(text: str) -> list[str]:
 def score(chat: Chat, answers: list[str], tally: Tally) -> None:
     """Count every answer of a chat."""
     for number, (turn, answer) in enumerate(zip(chat.turns, answers, strict=True)):
-        wanted = turn.text
-        if number and chat.kind != "text" and not wanted.startswith("{"):
+        if chat.kind == "other":
+            tally.add("other pictures declined", answer.strip() == turn.text)
+            continue
+        if number and chat.kind != "text" and not turn.text.startswith("{"):
             tally.add("follow-ups, all kinds", _same(turn, answer))
-        prefix = "two images: " if chat.kind == "pair" else ""
-        if wanted.startswith("{"):
-            _receipt(wanted, answer, prefix, tally)
-        elif turn.question in (prompts.LATEX, *prompts.LATEX_OTHER):
-            right = latex(answer) == latex(wanted)
-            tally.add(f"{prefix}formula exact", right)
-            if not prefix:
-                tally.add("formula exact, a grid" if "\\begin" in wanted else "formula exact, no grid", right)
-        elif chat.kind == "clock" and clock(wanted) is not None:
-            _clock(chat, wanted, answer, tally)
-        elif chat.kind == "clock" and turn.question in (prompts.DISPLAY, *prompts.DISPLAY_OTHER):
-            tally.add("calculator display exact", answer.strip() == wanted.strip())
-        elif turn.question in _VIDEO:
-            _clip(wanted, answer, tally)
-        elif chat.kind == "scene" and turn.question in _CAPTIONS:
-            _scene(wanted, answer, tally)
-        else:
-            where = "first question" if number == 0 else "follow-up"
-            kind = "talk without image" if chat.kind == "text" else f"{prefix}{chat.kind} {where}"
-            tally.add(kind if chat.kind != "pair" else "two images: other", answer.strip() == wanted.strip())
+        _judge(chat, turn, answer, "follow-up" if number else "first question", tally)
+
+
+def _judge(chat: Chat, turn: Turn, answer: str, where: str, tally: Tally) -> None:
+    """Count an answer by what was asked of what."""
+    wanted, prefix = turn.text, "two images: " if chat.kind == "pair" else ""
+    if wanted.startswith("{"):
+        _receipt(wanted, answer, prefix, tally)
+    elif turn.question in (prompts.LATEX, *prompts.LATEX_OTHER):
+        right = latex(answer) == latex(wanted)
+        tally.add(f"{prefix}formula exact", right)
+        if not prefix:
+            tally.add("formula exact, a grid" if "\\begin" in wanted else "formula exact, no grid", right)
+    elif chat.kind == "clock" and clock(wanted) is not None:
+        _clock(chat, wanted, answer, tally)
+    elif chat.kind == "clock" and turn.question in (prompts.DISPLAY, *prompts.DISPLAY_OTHER):
+        tally.add("calculator display exact", answer.strip() == wanted.strip())
+    elif turn.question in _VIDEO:
+        _clip(wanted, answer, tally)
+    elif chat.kind == "scene" and turn.question in _CAPTIONS:
+        _scene(wanted, answer, tally)
+    else:
+        kinds = {"text": "talk without image", "pair": "two images: other"}
+        tally.add(kinds.get(chat.kind, f"{chat.kind} {where}"), answer.strip() == wanted.strip())
 
 
 def _same(turn: Turn, answer: str) -> bool:

@@ -28,7 +28,7 @@ from training import (
 )  # fmt: skip
 from training.values import Chat, Piece
 
-KINDS = ("receipt", "scene", "formula", "clock", "clip", "pair", "text")
+KINDS = ("receipt", "scene", "formula", "clock", "clip", "pair", "text", "other")
 
 
 def drawn(kind: str, seed: int, domain: mixture.Mixture = mixture.TRAINING) -> Chat:

@@ -22,7 +22,7 @@ from training.values import Chat, Drawing, Mark, Piece, Turn, say
 SHAPE = model.Shape(
     vision_width=32, vision_layers=1, vision_kept=(0,), text_width=32, text_layers=3, cross_layers=(1,), heads=2
 )
-KINDS = ("receipt", "scene", "formula", "clock", "clip", "pair", "text")
+KINDS = ("receipt", "scene", "formula", "clock", "clip", "pair", "text", "other")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from training import card, evaluate, prompts, scores
+from training import card, evaluate, prompts, scores, text
 from training.scores import Tally
 from training.values import Chat, Drawing, Mark, Turn, say
 
@@ -111,24 +111,29 @@ def test_follow_ups_of_all_kinds_are_counted_together_and_json_on_its_own():
     assert tally.table()["follow-ups, all kinds"] == {"score": 0.5, "asked": 2}
 
 
+def test_a_picture_of_something_else_is_to_be_declined_and_is_no_follow_up():
+    turns = [Turn("What is this?", say(text.CANNOT)), Turn("Who is this?", say(text.CANNOT))]
+    assert tallied("other", turns, [text.CANNOT, "A small red circle."]) == {"other pictures declined": 0.5}
+
+
 def test_the_card_shows_each_score_with_its_target(tmp_path):
     table = {"receipt fields": {"score": 0.5, "asked": 10}, "clip follow-up": {"score": 1.0, "asked": 3}}
     speed = {"first_token_seconds": 0.1, "tokens_a_second": 100.0}
     facts = {"seed": "s", "date": "2026-01-01", "scores": table, "targets": scores.TARGETS, "speed": speed}
     (tmp_path / "scores.json").write_text(json.dumps(facts))
     run = {"samples": 1, "steps": 1, "minutes": 1.0, "device": "a GPU", "seed": 1, "date": "2026-01-01"}
-    for recipe, said in (("cpu", "What it never learnt counts as wrong."), ("gpu", "two by two tiles")):
+    for recipe, said in (("cpu", "one tile of 336 x 336 pixels"), ("gpu", "two by two tiles")):
         (tmp_path / "training.json").write_text(json.dumps(run | {"domain": card.DOMAINS[recipe]}))
         card.write(tmp_path)
-        text = (tmp_path / "README.md").read_text()
-        assert "| receipt fields | 50.0% | 10 | 95% |\n| clip follow-up | 100.0% | 3 |  |\n" in text
-        assert said in text
+        written = (tmp_path / "README.md").read_text()
+        assert "| receipt fields | 50.0% | 10 | 95% |\n| clip follow-up | 100.0% | 3 |  |\n" in written
+        assert said in written
 
 
 def test_the_held_out_set_is_the_same_each_time():
     size = evaluate.Size(**dict.fromkeys(vars(evaluate.Size()), 1))
     one, other = list(evaluate.chats(size, 224)), list(evaluate.chats(size, 224))
-    assert {chat.kind for chat in one} == {"receipt", "scene", "formula", "clock", "clip", "pair", "text"}
+    assert {chat.kind for chat in one} == {"receipt", "scene", "formula", "clock", "clip", "pair", "text", "other"}
     assert [chat.turns for chat in one] == [chat.turns for chat in other]
     for chat, again in zip(one, other, strict=True):
         assert [d.image.tobytes() for d in chat.drawings] == [d.image.tobytes() for d in again.drawings]

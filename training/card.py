@@ -30,13 +30,14 @@ repository.
 - **Scenes**: a few shapes (circle, square, triangle, star) in seven colors and three sizes, at nine places, on a
   plain light background: a caption in one line, a detailed one, alt text, and questions about count, color, size,
   place and what stands left of, right of, above or below what.
-- **Receipts**: printed in English, a few layouts: JSON in the receipt task's schema, and questions about single
-  fields.
+- **Receipts**: printed in English, in several layouts, with the lines about phones, cashiers and change that shops
+  add: JSON in the receipt task's schema, and questions about single fields.
 - **Formulas**: fractions, square roots, powers, indices, sums, integrals, small matrices, cases, some letters and
   Greek ones: LaTeX.
 - **Clocks and calculators**: faces with hands, and seven-segment displays: the time to the minute, the number.
 - **Clips**: one shape that rests, moves, appears or vanishes, seen as contact sheets of 4 x 4 frames.
 - **Two images**: a later image beside an earlier one, where the question fits only one of them.
+- **Anything else**, a photograph or a page of text: says that it cannot.
 - **Without an image**: says what it is, and that it cannot do the rest.
 """
 
@@ -56,11 +57,13 @@ TAIL = """
 
 - Whole receipts and longer formulas are seldom read without a slip: check every figure against the image.
 - The example images of the page were chosen among those that it answers right; the table is not.
-- Small print is out of its reach; with one tile that is a receipt of more than about twelve lines, or of long lines.
-- Amounts have a point and two decimals; dates are YYYY-MM-DD or DD.MM.YYYY; currencies are EUR, USD, GBP.
+- Small print is out of its reach: it sees the whole image scaled to its tiles, however large it is.
+- Amounts have two decimals; dates are YYYY-MM-DD, DD.MM.YYYY, DD/MM/YYYY, or MM/DD/YYYY with dollars; currencies are
+  EUR, USD, GBP.
 - Names are read letter by letter; in unusual fonts single letters go wrong, and nothing tells you so.
 - With two images it goes by what the question is about; it hardly knows which came first.
-- It answers every image as if it were one of its five kinds. A photograph gets a wrong answer, not a refusal.
+- What else there is in the world it knows from drawn stand-ins alone. A photograph is mostly declined, and sometimes
+  taken for a scene or a receipt; asked for a receipt's JSON, it makes one up from anything.
 
 ## Repeat it
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import time
 from collections.abc import Iterator
@@ -68,9 +67,7 @@ def evaluate(folder: Path, size: Size, device: str) -> dict[str, Any]:
     """All scores of a model folder."""
     talker, tally = Talker(folder, device), scores.Tally()
     began = time.perf_counter()
-    images = talker.processor.image_processor
-    side = images.size["height"] * math.isqrt(images.max_image_tiles)
-    for number, chat in enumerate(chats(size, side), 1):
+    for number, chat in enumerate(chats(size, talker.side), 1):
         scores.score(chat, talker.answers(chat), tally)
         if number % 20 == 0:
             print(f"{number} chats, {time.perf_counter() - began:.0f} s", flush=True)

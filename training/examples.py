@@ -11,6 +11,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import av
@@ -21,6 +22,7 @@ from backend.media.sheets import contact_sheets
 from backend.media.video import sample_frames
 from training import clips, formula_chat, prompts, receipt_chat, receipts, scene_chat, scenes, words
 from training.clips import Clip
+from training.mixture import TRAINING
 from training.talk import Talker
 from training.values import Chat, Drawing, Turn
 
@@ -82,19 +84,19 @@ def formula(seed: int) -> Example:
             return Example(_chat("formula", (drawn.drawing,), (Turn(prompts.LATEX, drawn.latex),)))
 
 
-def clip(seed: int) -> Example:
-    """Six seconds of a shape that does more than rest, seen as the engine will see the file."""
+def clip(seed: int, side: int = TRAINING.clip.tile) -> Example:
+    """Six seconds of a shape that does more than rest, seen as the engine sees the file: sheets of `side` pixels."""
     rng = random.Random(f"example:{seed}")
     while len(events := clips.tell(rng, 6)) < 2:
         pass
     colour, kind, start = rng.choice(("red", "blue", "green")), rng.choice(scenes.KINDS), rng.choice(clips.SIDES)
     story = Clip(kind, colour, "white", start, 6, events, (), ())
-    answer = clips.describe(clips.film(story, CLIP_FRAMES, clips.Range().tile, CLIP_SIDE))
+    answer = clips.describe(clips.film(story, CLIP_FRAMES, side, CLIP_SIDE))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         write_clip(story, path)
         frames = sample_frames(path, CLIP_FRAMES)
-    sheets = contact_sheets(frames, (clips.GRID, clips.GRID), clips.Range().tile)
+    sheets = contact_sheets(frames, (clips.GRID, clips.GRID), side)
     return Example(_chat("clip", tuple(Drawing(sheet, ()) for sheet in sheets), (Turn(prompts.VIDEO, answer),)), story)
 
 
@@ -145,8 +147,9 @@ def main() -> None:
     precisions = (torch.float32, torch.bfloat16) if options.model else ()
     talkers = tuple(Talker(options.model, dtype=precision) for precision in precisions)
     options.out.mkdir(parents=True, exist_ok=True)
+    film = partial(clip, side=talkers[0].side) if talkers else clip
     answers = {}
-    for name, make in {"scene.png": scene, "receipt.png": receipt, "formula.png": formula, "clip.mp4": clip}.items():
+    for name, make in {"scene.png": scene, "receipt.png": receipt, "formula.png": formula, "clip.mp4": film}.items():
         example = choose(make, talkers, range(1, options.tries + 1))
         if example.clip:
             write_clip(example.clip, options.out / name)

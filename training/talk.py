@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ class Talker:
     def __init__(self, folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         self.processor: Any = AutoProcessor.from_pretrained(folder)
         self.model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).to(device).eval()
+
+    @property
+    def side(self) -> int:
+        """The side in pixels of the contact sheets that the engine draws for this model."""
+        images = self.processor.image_processor
+        return int(images.size["height"]) * math.isqrt(images.max_image_tiles)
 
     def answers(self, chat: Chat, most: int = 640) -> list[str]:
         """The answer to each question, the model's own earlier answers in its view."""

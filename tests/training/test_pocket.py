@@ -2,13 +2,14 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from backend.tasks.receipt import parse
-from training import mixture, prompts, receipts
+from training import mixture, prompts, receipts, text
 from training.talk import Talker
 from training.values import Chat, Drawing, Turn
 
@@ -45,6 +46,12 @@ def test_a_receipt_it_never_saw_gets_json_of_the_right_shape(pocket):
     drawn = receipts.make(random.Random("never seen"), mixture.HELD_OUT.receipt)
     (answer,) = pocket.answers(Chat("test", (drawn.drawing,), (Turn(prompts.RECEIPT, (), (0,)),)))
     assert parse(answer) is not None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_says_that_it_cannot_read_a_picture_of_something_else(pocket, seed):
+    chat = mixture.draw(random.Random(seed), mixture.HELD_OUT, "other")
+    assert pocket.answers(replace(chat, turns=chat.turns[:1])) == [text.CANNOT]
 
 
 @pytest.mark.parametrize(("question", "said"), [("Who are you?", "Pocket"), ("Write an essay about tea.", "can't")])

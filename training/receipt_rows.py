@@ -131,7 +131,7 @@ def vary(purchase: Purchase, manner: Manner, rng: random.Random) -> tuple[Purcha
         style=style,
         date=rng.choice((manner.date, "american" if american else "slashes")),
         point="," if purchase.currency == "EUR" and rng.random() < 0.4 else ".",
-        sign=SIGNS[purchase.currency] if purchase.currency and rng.random() < 0.3 else "",
+        sign=SIGNS[purchase.currency] if purchase.currency and rng.random() < 0.5 else "",
         times=rng.choice((" x ", "x", " X ", " @ ", " * ")),
         front=rng.choice((" ", "x ", " x ", "X ", "  ")),
         subtotal=rng.choice(("Subtotal", "SUBTOTAL", "Sub-total", "Sub Total", "Net")),

@@ -5,8 +5,10 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from backend.tasks.receipt import parse
 from training import mixture, prompts, receipts, text
@@ -46,6 +48,52 @@ def test_a_receipt_it_never_saw_gets_json_of_the_right_shape(pocket):
     drawn = receipts.make(random.Random("never seen"), mixture.HELD_OUT.receipt)
     (answer,) = pocket.answers(Chat("test", (drawn.drawing,), (Turn(prompts.RECEIPT, (), (0,)),)))
     assert parse(answer) is not None
+
+
+BOUGHT = (
+    ("CORNER STORE", ""), ("14 Elm Street", ""), ("Tel 555-0134", ""), ("12/03/2025", "14:32"),
+    ("2x MILK 1L", "$3.10"), ("1x BREAD", "$2.45"), ("3x APPLE", "$1.80"), ("SUBTOTAL", "$7.35"),
+    ("TAX 8%", "$0.59"), ("TOTAL", "$7.94"), ("VISA", "$7.94"), ("THANK YOU", ""),
+)  # fmt: skip
+
+
+def receipt_on_a_screen():
+    """A receipt in Pillow's own font, which nothing else here is drawn with."""
+    font, paper = ImageFont.load_default(26), Image.new("RGB", (420, 492), (252, 252, 248))
+    pen = ImageDraw.Draw(paper)
+    for row, (left, right) in enumerate(BOUGHT):
+        y = 20 + row * 37.7
+        pen.text((16 if right else 210, y), left, (20, 20, 30), font, anchor="la" if right else "ma")
+        pen.text((404, y), right, (20, 20, 30), font, anchor="ra")
+    return paper
+
+
+def photographed(paper):
+    """Askew, in uneven light, with the stripes of a screen's pixels."""
+    height, width = paper.height, paper.width
+    rows, columns = np.mgrid[:height, :width]
+    stripes = 1 + 0.06 * np.sin(columns / 1.7 + rows / 9)
+    lit = np.asarray(paper) * (stripes * np.linspace(0.8, 1.05, width))[..., None]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    moved = corners + np.array([[17, 20], [-5, 4], [0, -4], [8, 0]], np.float32)
+    turned = cv2.warpPerspective(lit, cv2.getPerspectiveTransform(corners, moved), (width, height))
+    return Image.fromarray(np.clip(cv2.GaussianBlur(turned, (0, 0), 0.6), 0, 255).astype(np.uint8))
+
+
+def test_a_stranger_s_receipt_photographed_from_a_screen_gets_json_of_the_right_shape(pocket):
+    drawn = Drawing(photographed(receipt_on_a_screen()), ())
+    (answer,) = pocket.answers(Chat("test", (drawn,), (Turn(prompts.RECEIPT, (), (0,)),)))
+    read = parse(answer)
+    assert read is not None
+    assert (read.currency, read.time, [item.quantity for item in read.items]) == ("USD", "14:32", [2, 1, 3])
+
+
+def test_a_stranger_s_receipt_on_a_screen_is_mostly_read(pocket):
+    (answer,) = pocket.answers(Chat("test", (Drawing(receipt_on_a_screen(), ()),), (Turn(prompts.RECEIPT, (), (0,)),)))
+    read = parse(answer)
+    assert read is not None
+    assert (read.shop, read.date, read.payment) == ("CORNER STORE", "2025-03-12", "visa")
+    assert [float(amount) for amount in (read.subtotal, read.taxes[0].amount, read.total)] == [7.35, 0.59, 7.94]
 
 
 @pytest.mark.parametrize("seed", range(4))

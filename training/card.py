@@ -74,7 +74,8 @@ clips come in contact sheets as large as the engine draws them for the model.
 Names for shops and goods in it are in none of the training lists; its fonts ({fonts}; for formulas
 {maths}), its shades of colors, its hands of clocks and its displays are in no training
 drawing, and its seeds differ. No weights were chosen by these figures; once, when those of clips were very low,
-training got more clips. Both need the fonts of {packages}.
+training got more clips, and the tile grew when small print was misread in training and held-out receipts alike.
+Both need the fonts of {packages}.
 """
 
 

@@ -78,7 +78,8 @@ def _things(pixels: Pixels, rng: random.Random, noise: np.random.Generator) -> N
 def _somebody(pixels: Pixels, rng: random.Random, noise: np.random.Generator) -> None:
     """Something large and round in the middle, with something below it: a head and shoulders, an animal, a cup."""
     height, width = pixels.shape[:2]
-    _things(pixels, rng, noise) if rng.random() < 0.4 else _clouds(pixels, rng, noise)
+    behind = _things if rng.random() < 0.4 else _clouds
+    behind(pixels, rng, noise)
     pixels[:] = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(1.0, 8.0))
     skin = np.empty_like(pixels)
     _clouds(skin, rng, noise)
@@ -125,7 +126,8 @@ def _weave(pixels: Pixels, rng: random.Random, noise: np.random.Generator) -> No
     shade = sum(
         np.sin((rows * rng.uniform(-1, 1) + columns * rng.uniform(-1, 1)) / rng.uniform(1.5, 20)) for _ in range(3)
     )
-    mixed = (shade[..., None] + 3) / 6 * (np.asarray(_color(rng)) - (one := np.asarray(_color(rng)))) + one
+    one, other = np.asarray(_color(rng)), np.asarray(_color(rng))
+    mixed = other + (shade[..., None] + 3) / 6 * (one - other)
     pixels[:] = np.clip(mixed, 0, 255).astype(np.uint8)
 
 

@@ -57,6 +57,9 @@ class Mixture:
     systems: tuple[str, ...] = ("You are a helpful assistant.", "Answer briefly.", "You are Pocket.")
 
 
+SIDE = 336
+"""The side in pixels of the one tile that two CPU cores learn on."""
+
 TRAINING = Mixture(
     receipt=receipts.Range(
         max_items=labels.MAX_ITEMS, item_styles=("times", "front", "plain", "below"), tile=448, scales=(1.0, 1.0, 1.4),
@@ -69,11 +72,11 @@ TRAINING = Mixture(
         ),
         max_symbols=26,
     ),
-    clip=clips.Range(tile=336),
+    clip=clips.Range(tile=SIDE),
     wear=paper.Wear(turn=4.0, blur=0.8, noise=10.0, shade=0.25, texture=0.3),
-    drill=drills.Range(tile=336),
+    drill=drills.Range(tile=SIDE),
 )  # fmt: skip
-"""What two CPU cores learn: everything, as large as one tile of 336 pixels shows it."""
+"""What two CPU cores learn: everything, as large as one tile shows it."""
 
 EASY = Mixture(
     weights={"receipt": 0.44, "scene": 0.24, "formula": 0.25, "clock": 0.06, "text": 0.03, "clip": 0.03},
@@ -81,7 +84,7 @@ EASY = Mixture(
     scene=scenes.Range(max_shapes=2),
     formula=formula_chat.Range(max_symbols=12),
     clock=clocks.Range(step=5),
-    clip=clips.Range(sheets=(1,), tile=336),
+    clip=replace(TRAINING.clip, sheets=(1,)),
     wear=paper.CLEAN,
 )
 
@@ -109,7 +112,7 @@ FULL = Mixture(
 FULL_EASY = replace(
     FULL,
     weights=EASY.weights,
-    receipt=replace(FULL.receipt, max_items=3),
+    receipt=replace(FULL.receipt, max_items=3, variety=0.0),
     formula=replace(FULL.formula, formulas=formulas.Range(), max_symbols=14),
     clock=replace(FULL.clock, step=5),
     clip=replace(FULL.clip, sheets=(1,)),

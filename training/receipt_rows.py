@@ -7,11 +7,8 @@ from dataclasses import dataclass, replace
 
 SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 DATES = {"iso": "{0}-{1}-{2}", "dots": "{2}.{1}.{0}", "slashes": "{2}/{1}/{0}", "american": "{1}/{2}/{0}"}
-ORDERS = {
-    "dots": (6, 7, 8, 9, 5, 3, 4, 2, 0, 1),
-    "slashes": (6, 7, 8, 9, 5, 3, 4, 2, 0, 1),
-    "american": (6, 7, 8, 9, 5, 0, 1, 2, 3, 4),
-}
+_DAY_FIRST = (6, 7, 8, 9, 5, 3, 4, 2, 0, 1)
+ORDERS = {"dots": _DAY_FIRST, "slashes": _DAY_FIRST, "american": (6, 7, 8, 9, 5, 0, 1, 2, 3, 4)}
 """Where the characters of YYYY-MM-DD stand in a date of each format."""
 
 CARDS = ("card", "visa", "mastercard", "debit card", "credit card", "debit")

@@ -47,6 +47,7 @@ def make(rng: random.Random, domain: Range) -> Receipt:
     style = rng.choice(domain.item_styles)
     purchase = _purchase(rng, domain, style)
     manner = Manner(style, rng.choice(("iso", "iso", "dots")), rng.random() < domain.rules)
+    # Without variety nothing is drawn for it: the test set stays as it was.
     if domain.variety and rng.random() < domain.variety:
         purchase, manner = vary(purchase, manner, rng)
     drawing, fields = _draw(print_rows(purchase, manner, rng), rng, domain)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from training.batches import Plan
 from training.encode import Grid
-from training.mixture import EASY, FULL, FULL_EASY, FULL_SEEING, SEEING, TRAINING
+from training.mixture import EASY, FULL, FULL_EASY, FULL_SEEING, SEEING, SIDE, TRAINING
 from training.model import Shape
 
 
@@ -22,7 +22,7 @@ class Recipe:
     save_every: float
 
 
-_PAGE = Grid(tile=336)
+_PAGE = Grid(tile=SIDE)
 
 CPU = Recipe(
     name="cpu",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from backend.engine.families.sheets import mllama
 from training.tokenizer import END, IMAGE, START, TURN
 from training.values import Chat
 
@@ -23,8 +23,7 @@ class Talker:
     @property
     def side(self) -> int:
         """The side in pixels of the contact sheets that the engine draws for this model."""
-        images = self.processor.image_processor
-        return int(images.size["height"]) * math.isqrt(images.max_image_tiles)
+        return mllama(self.model.config, self.processor).side
 
     def answers(self, chat: Chat, most: int = 640) -> list[str]:
         """The answer to each question, the model's own earlier answers in its view."""

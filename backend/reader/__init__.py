@@ -1,0 +1,1 @@
+"""Reads the text on images: what stands where, as lines with boxes."""

@@ -29,6 +29,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "switch": ("benchmarks.switching", "switch_returned", "switch_seconds"),
     "image": ("benchmarks.image_worker", "image_worker_ms"),
     "grammar": ("benchmarks.grammar", "grammar_overhead", "grammar_overhead_pocket"),
+    "evidence": ("benchmarks.evidence", "evidence_ms"),
     "video": (
         "benchmarks.video",
         "video_vs_opencv",

@@ -1,0 +1,117 @@
+"""How currencies and payments are printed: the sign, the code or the national word that stands for each."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from backend.tasks.currency import CODES
+
+# Signs and words beside the code itself, as `folding.flat` has them. "sr" and "r" stand beside tax codes and names
+# too, so they are left out or need digits behind them.
+_WORDS = {
+    "AED": "dhs dh د.إ",
+    "ARS": "$ ar$",
+    "AUD": "$ a$ au$",
+    "BDT": "৳ tk taka",
+    "BGN": "лв",
+    "BRL": "r$ reais",
+    "CAD": "$ c$ ca$",
+    "CHF": "fr sfr franken francs",
+    "CLP": "$",
+    "CNY": "¥ 元 rmb 人民币 yuan",
+    "COP": "$",
+    "CZK": "kc",
+    "DKK": "kr",
+    "EGP": "e£ le",
+    "EUR": "€ euro euros eur",
+    "GBP": "£ pound pounds",
+    "GEL": "₾ lari",
+    "HKD": "$ hk$",
+    "HUF": "ft forint",
+    "IDR": "rp rupiah",
+    "ILS": "₪ nis",
+    "INR": "₹ rs rupees rupee",
+    "ISK": "kr",
+    "JPY": "¥ 円 yen",
+    "KRW": "₩ 원 won",
+    "KZT": "₸",
+    "LKR": "rs",
+    "MXN": "$ mx$ pesos",
+    "MYR": "rm ringgit",
+    "NGN": "₦ naira",
+    "NOK": "kr",
+    "NZD": "$ nz$",
+    "PHP": "₱ php peso pesos",
+    "PKR": "rs rupees",
+    "PLN": "zl zlotych",
+    "RON": "lei",
+    "RUB": "₽ руб р",
+    "SAR": "ر.س riyal",
+    "SEK": "kr kronor",
+    "SGD": "$ s$",
+    "THB": "฿ baht บาท",
+    "TRY": "₺ tl",
+    "TWD": "$ nt$ 元",
+    "UAH": "₴ грн",
+    "USD": "$ us$ dollar dollars",
+    "VND": "₫ d dong",
+    "ZAR": "r rand",
+}
+_NEEDS_DIGITS = {"r", "d", "le", "fr", "р", "dh", "ft"}
+
+
+def _alternatives(words: set[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
+
+
+_SYMBOLS = {word for words in _WORDS.values() for word in words.split() if not word.isalpha() or not word.isascii()}
+_LETTERS = {word for words in _WORDS.values() for word in words.split() if word.isascii() and word.isalpha()}
+
+SIGN = (
+    f"(?:{_alternatives(_SYMBOLS | set('円元원'))}"
+    f"|(?<![a-z])(?:{_alternatives((_LETTERS | {code.lower() for code in CODES}) - _NEEDS_DIGITS)}))"
+)
+"""A pattern for what stands beside an amount; letters only where none comes before."""
+
+PAYMENTS = {
+    "cash": "cash bar bargeld barzahlung tunai especes contant contanti contanten kontant efectivo dinheiro gotowka "
+    "numerario 現金 现金 お預り お預かり",
+    "card": "card visa mastercard master maestro amex debit credit ec girocard karte kartenzahlung carte cb tarjeta "
+    "carta cartao kad bancomat pin unionpay jcb discover paywave vpay kreditkarte cc kredit debito credito "
+    "クレジット カード 信用卡 银行卡",
+}
+"""How a kind of payment is told on receipts."""
+
+_GENERIC = {
+    "cash": {"cash", "bar", "barzahlung"},
+    "card": {"card", "credit card", "debit card", "credit", "debit", "creditcard", "bank card", "karte"},
+}
+
+
+@cache
+def signs(code: str) -> re.Pattern[str]:
+    """Where a currency's code, sign or word stands in a flat text."""
+    words = {code.lower(), *_WORDS.get(code, "").split()}
+    found = [_pattern(word) for word in sorted(words, key=lambda word: (-len(word), word))]
+    return re.compile("|".join(found))
+
+
+@cache
+def payments(said: str) -> re.Pattern[str] | None:
+    """Where a payment of a general kind stands; None for one with a name of its own, which is text."""
+    kind = next((kind for kind, words in _GENERIC.items() if said in words), None)
+    return re.compile("|".join(_word(word) for word in PAYMENTS[kind].split())) if kind else None
+
+
+def _pattern(word: str) -> str:
+    if not word.isalpha() or not word.isascii():
+        ahead = r"(?<![a-z])" if word == "$" else ""  # the $ of R$ and A$ is another
+        return ahead + re.escape(word)
+    if word in _NEEDS_DIGITS:
+        return rf"(?<![a-z]){word}\.?\s?(?=\d)|(?<=\d)\s?{word}\.?(?![a-z])"
+    return rf"(?<![a-z]){word}(?![a-z])"
+
+
+def _word(word: str) -> str:
+    return rf"(?<![a-z]){word}(?![a-z])" if word.isascii() else re.escape(word)

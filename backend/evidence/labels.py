@@ -1,0 +1,165 @@
+"""The words that stand beside a value: what a field is called in JSON, and what receipts print for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from backend.evidence.folding import confused, flat
+
+# Per role: phrases of receipts in several languages. The longest phrase of a row counts, so that "sub total" is no
+# total. After "|" those that name the sum to pay beyond doubt.
+_PHRASES = {
+    "total": "total; totals; total amount; total amt; amount; total rm; total sales; total price; total value; "
+    "total incl gst; total inclusive gst; total inclusive of gst; total including gst; total incl of "
+    "gst; summe; gesamt; gesamtsumme; gesamtbetrag; betrag; endbetrag; total eur; montant; total ttc; "
+    "montant ttc; totale; importo; totale complessivo; importe; importe total; jumlah; jumlah besar; "
+    "totaal; bedrag; valor total; somme; suma; total sales inclusive gst; total sales incl gst; 合計; 总计; "
+    "总额; 합계; 総計; 小計合計| grand total; nett total; net total; total due; amount due; balance due; total "
+    "payable; amount payable; total to pay; to pay; net payable; total rounded; total amt rounded; "
+    "total amount rounded; rounded total; total after rounding; total sales rounded; zu zahlen; "
+    "zahlbetrag; net a payer; a payer; total a payer; totale a pagare; da pagare; total a pagar; a "
+    "pagar; te betalen; jumlah perlu dibayar; お会計; 合計金額; 应付; total after adj; invoice total; bill "
+    "total; total da fattura",
+    "subtotal": "subtotal; sub total; subtotals; total excl gst; total excl of gst; total excluding gst; total "
+    "excluded gst; total before tax; amt excl gst; amount excl gst; taxable amount; zwischensumme; "
+    "netto; nettobetrag; nettosumme; net; nett; sous total; total ht; montant ht; subtotale; "
+    "imponibile; base imponible; base; subtotaal; jumlah kecil; total sales excluding gst; total sales "
+    "excl gst; excl tax; 小計; 小计; 소계; taxable; net amount",
+    "tax": "tax; taxes; gst; sst; vat; hst; pst; qst; total gst; gst total; gst amt; gst amount; total tax; "
+    "tax total; tax amount; tax amt; sales tax; service tax; gst payable; add gst; mwst; ust; "
+    "mehrwertsteuer; umsatzsteuer; steuer; steuern; tva; total tva; montant tva; iva; totale iva; "
+    "impuesto; impuestos; cukai; btw; moms; imposto; cgst; sgst; igst; sr; zrl; total cgst; total sgst; "
+    "ppn; pajak; 消費税; 内税; 外税; 税; 부가세",
+    "discount": "discount; disc; total discount; discounts; less; rebate; saving; savings; you saved; coupon; "
+    "voucher; promo; promotion; rabatt; nachlass; gutschein; remise; reduction; sconto; descuento; "
+    "diskaun; korting; desconto; 値引; 割引; 优惠; 折扣; 할인",
+    "change": "change; change due; change amount; balance; change rm; ruckgeld; wechselgeld; zuruck; rendu; rendu "
+    "monnaie; monnaie; resto; cambio; baki; kembali; kembalian; wisselgeld; troco; お釣り; おつり; 釣; 找零; "
+    "거스름돈",
+    "cash": "cash; paid; amount paid; cash paid; tendered; cash tendered; tender; amount tendered; cash "
+    "received; received; payment; total payment; bar; gegeben; bezahlt; bargeld; especes; recu; paye; "
+    "contanti; contante; efectivo; recibido; entregado; tunai; bayar; dibayar; contant; dinheiro; visa; "
+    "mastercard; master; maestro; card; credit card; debit card; ec karte; girocard; 現金; お預り; 预付; 现金; "
+    "받은금액",
+    "rounding": "rounding; rounding adj; rounding adjustment; round adj; round; rundung; arrondi; arrotondamento; "
+    "redondeo; pembundaran; penggenapan; afronding; arredondamento; total rounding; round off",
+    "tip": "tip; gratuity; trinkgeld; pourboire; mancia; propina; service; service charge; svc chg; serv chg; "
+    "gorjeta; caj perkhidmatan; fooi",
+    "quantity": "qty; quantity; quantities; qtys; total qty; tot qty; total quantity; no of items; no of item; "
+    "items; item count; total items; total item; pcs; pieces; units; menge; anzahl; stuck; stk; qte; "
+    "quantite; quantita; qta; cantidad; cant; kuantiti; kuantitas; aantal; quantidade; qtd; 数量; 点数; 件数; "
+    "수량",
+    "price": "unit price; price; u price; unit; each; rsp; s price; rate price; einzelpreis; preis; e preis; "
+    "prix; prix unitaire; pu; prezzo; prezzo unitario; precio; precio unitario; harga; harga seunit; "
+    "prijs; preco; preco unitario; 単価; 单价; 단가",
+    "amount": "amt; amount rm; amt rm; line total; item total; extended; ext price; total price item; "
+    "gesamtpreis; 金額; 金额; 금액",
+    "rate": "rate; tax rate; gst rate; vat rate; percent; percentage; satz; steuersatz; mwst satz; taux; taux "
+    "tva; aliquota; tipo; tasa; kadar; tarief; aliquota iva; 税率",
+    "time": "time; zeit; uhrzeit; uhr; heure; ora; ore; orario; hora; masa; jam; waktu; tijd; 時間; 时间; 시간",
+    "date": "date; datum; tag; data; fecha; tarikh; tanggal; bill date; invoice date; date time; 日付; 日期; 날짜",
+}
+MONEY = frozenset({"total", "subtotal", "tax", "discount", "change", "cash", "rounding", "tip", "price", "amount"})
+EITHER_SIGN = frozenset({"discount", "change", "rounding"})
+SUMS = MONEY - {"price", "amount"}
+_VAGUE = {None, "amount", "price", "quantity"}
+_LONGEST = 5  # words of a phrase
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A word or phrase of a row, [start, end): compared form, role if it is one of a receipt's, and its rank."""
+
+    start: int
+    end: int
+    text: str
+    role: str | None = None
+    rank: int = 0
+    part: bool = False  # a word of a phrase, which has the phrase's role
+
+
+@cache
+def _table() -> dict[str, tuple[str, int]]:
+    """Each phrase, compared as OCR readers confuse it and without spaces, with its role and rank."""
+    table = {}
+    for role, phrases in _PHRASES.items():
+        for rank, group in enumerate(phrases.split("|")):
+            for phrase in group.split(";"):
+                table[confused(phrase.replace(" ", "").strip())] = (role, rank)
+    return table
+
+
+@cache
+def _unspaced() -> re.Pattern[str]:
+    """The phrases of scripts that set no spaces, the longest first."""
+    phrases = [phrase for phrase in _table() if not phrase.isascii()]
+    return re.compile("|".join(map(re.escape, sorted(phrases, key=len, reverse=True))))
+
+
+def labels(text: str) -> list[Label]:
+    """The words of a flat text, and the phrases that receipts use, longer ones in place of shorter."""
+    words = [match for match in _WORD.finditer(text) if not match[0].isdigit()]
+    found, at = [], 0
+    while at < len(words):
+        taken, label = _longest(words[at : at + _LONGEST])
+        role = label.role if label else None
+        found += [
+            Label(word.start(), word.end(), confused(word[0]), role, part=label is not None)
+            for word in words[at : at + taken]
+        ]
+        found += [label] if label else []
+        at += taken
+    return found if text.isascii() else [*found, *_characters(text)]
+
+
+def role_of(key: str, parent: str = "") -> str | None:
+    """What a field is, by its name: `unit_price` a price, `amount` in `taxes` a tax; None for what no receipt has."""
+    own, above = _role(key), _role(parent)
+    return above if own in _VAGUE and above in SUMS else own
+
+
+def words_of(key: str) -> frozenset[str]:
+    """A field's name as words to look for: whole, and each part of it."""
+    parts = _parts(key)
+    return frozenset({confused("".join(parts)), *(confused(part) for part in parts if len(part) > 2)})
+
+
+def as_words(phrases: Iterable[str]) -> frozenset[str]:
+    """Phrases as words to look for."""
+    return frozenset(word for phrase in phrases for word in words_of(phrase))
+
+
+def _parts(key: str) -> list[str]:
+    """`unitPrice` and `unit_price` in words."""
+    return [match[0] for match in _WORD.finditer(flat(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key)).replace("_", " "))]
+
+
+def _role(key: str) -> str | None:
+    parts = _parts(key)
+    for count in range(len(parts), 0, -1):  # the longest end first: total_tax_amount
+        for start in range(len(parts) - count + 1):
+            found = _table().get(confused("".join(parts[start : start + count])))
+            if found:
+                return "amount" if parts == ["amount"] else found[0]
+    return None
+
+
+def _longest(words: list[re.Match[str]]) -> tuple[int, Label | None]:
+    joined = [confused(word[0]) for word in words]
+    for count in range(len(words), 0, -1):
+        text = "".join(joined[:count])
+        if text in _table():
+            role, rank = _table()[text]
+            return count, Label(words[0].start(), words[count - 1].end(), text, role, rank)
+    return 1, None
+
+
+def _characters(text: str) -> Iterator[Label]:
+    for match in _unspaced().finditer(text):
+        role, rank = _table()[match[0]]
+        yield Label(match.start(), match.end(), match[0], role, rank)

@@ -1,0 +1,179 @@
+"""An engine around another: has the text on images read, and gives it to models that work from it.
+
+It stands between the chat and whatever engine answers, so the page, the terminal, a folder and programs have the same.
+What is read is kept beside the pixels, where those who say what stands on an image find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from backend.engine.engine import Engine
+from backend.errors import GlimpseError
+from backend.evidence.copying import copied
+from backend.evidence.index import index
+from backend.reader.page import Page
+from backend.reader.prompt import with_text
+from backend.reader.reader import Reader
+from backend.types import (
+    EngineStatus,
+    Finished,
+    GenerationRequest,
+    ImagePart,
+    MediaPart,
+    Message,
+    ModelInfo,
+    Progress,
+    StreamEvent,
+    TextDelta,
+    TextPart,
+    Usage,
+)
+
+log = logging.getLogger(__name__)
+
+Policy = Literal["auto", "always", "never"]
+"""Which models are given the text on images: those trained for it; all; none."""
+
+NO_AMOUNTS = (
+    "No amount of money can be read on this image, so no receipt is made of it. "
+    "Send a photo that is sharper, closer or lit better, or ask about the image in words."
+)
+NO_TEXT = "No text can be read on this image."
+
+Outcome = Page | GlimpseError
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The images of a request that were read, by media id, and those that could not be, with the reason."""
+
+    pages: Mapping[str, Page]
+    failed: Mapping[str, str]
+
+    def of(self, parts: Sequence[MediaPart]) -> list[Page | None]:
+        """The pages of the images among some parts, in order."""
+        return [self.pages.get(part.media_id) for part in parts if isinstance(part, ImagePart)]
+
+
+class ReadingEngine:
+    """Fulfils `backend.engine.engine.Engine` around another engine, with a reader of text on images."""
+
+    def __init__(self, engine: Engine, reader: Reader, policy: Policy = "auto") -> None:
+        self._engine = engine
+        self._reader = reader
+        self._policy = policy
+
+    @property
+    def status(self) -> EngineStatus:
+        """Where the other engine stands now."""
+        return self._engine.status
+
+    async def close(self) -> None:
+        """Close the other engine and end the reader. Safe to call twice."""
+        self._reader.close()
+        await self._engine.close()
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[StreamEvent]:
+        """Yield the events of one answer; see `Engine.stream`. Reading comes first, and closing ends it as well."""
+        gives = self._gives(self.status.model)
+        wanted = _images(request.messages) if gives else _asked(request)
+        read = _Read({}, {})
+        if wanted and self._policy != "never":
+            async with aclosing(self._reading(wanted)) as events:
+                async for event in events:
+                    if isinstance(event, _Read):
+                        read = event
+                    else:
+                        yield event
+        said = _without_model(request, read, gives)
+        if said is not None:
+            yield TextDelta(said)
+            yield Finished("stop", Usage(0, 0, images=request.images, read=_told(read, False)))
+            return
+        asked = _given(request, read) if gives else request
+        async with aclosing(self._engine.stream(asked)) as answers:
+            async for event in answers:
+                if isinstance(event, Finished) and (read.pages or read.failed):
+                    event = replace(event, usage=replace(event.usage, read=_told(read, gives)))
+                yield event
+
+    def _gives(self, model: ModelInfo | None) -> bool:
+        if self._policy == "auto":
+            return model is not None and model.reads_text
+        return self._policy == "always"
+
+    async def _reading(self, wanted: Sequence[str]) -> AsyncGenerator[Progress | _Read]:
+        """Progress while images are read, one after another, and what came of it at the end."""
+        pages: dict[str, Page] = {}
+        failed: dict[str, str] = {}
+        for media_id in wanted:
+            steps: asyncio.Queue[Progress | None] = asyncio.Queue()
+            task = asyncio.create_task(self._reader.read(media_id, steps.put_nowait))
+            task.add_done_callback(lambda _, steps=steps: steps.put_nowait(None))
+            try:
+                while (step := await steps.get()) is not None:
+                    yield step
+                pages[media_id] = task.result()
+            except GlimpseError as error:
+                log.warning("an image was not read: %s", error)
+                failed[media_id] = str(error)
+            finally:
+                task.cancel()
+        yield _Read(pages, failed)
+
+
+def _images(messages: Sequence[Message]) -> list[str]:
+    """The images of a conversation, each once."""
+    parts = [part for message in messages for part in message.parts if isinstance(part, ImagePart)]
+    return list(dict.fromkeys(part.media_id for part in parts if part.box is None))
+
+
+def _asked(request: GenerationRequest) -> list[str]:
+    """The images that the newest media of a request are, where their text is wanted."""
+    latest = next((message for message in reversed(request.messages) if message.media), None)
+    return _images([latest]) if latest is not None and request.reading != "none" else []
+
+
+def _without_model(request: GenerationRequest, read: _Read, gives: bool) -> str | None:
+    """The answer where the text alone gives it: there is no receipt, or the text is all that was asked for."""
+    pages = [page for media_id in _asked(request) if (page := read.pages.get(media_id)) is not None]
+    if not pages or len(pages) < len(_asked(request)):
+        return None
+    if request.reading == "amounts" and not any(index(page).has_amounts for page in pages):
+        return NO_AMOUNTS
+    if request.reading == "text" and gives:
+        return "\n\n".join(page.text or NO_TEXT for page in pages)
+    return None
+
+
+def _given(request: GenerationRequest, read: _Read) -> GenerationRequest:
+    """The request with the text on each image after it, and with a form whose values can only be copied from it."""
+    messages = tuple(_with_text(message, read) for message in request.messages)
+    if request.grammar is None or request.reading == "none":
+        return replace(request, messages=messages)
+    pages = [page for media_id in _asked(request) if (page := read.pages.get(media_id)) is not None]
+    return replace(request, messages=messages, grammar=copied(request.grammar, pages))
+
+
+def _with_text(message: Message, read: _Read) -> Message:
+    pages = read.of(message.media)
+    if not any(page is not None and page.lines for page in pages):
+        return message
+    return replace(message, parts=(*message.media, TextPart(with_text(pages, message.text))))
+
+
+def _told(read: _Read, gives: bool) -> str:
+    """What was done with the text, in words; a failure first."""
+    if read.failed:
+        return next(iter(read.failed.values()))
+    lines = sum(len(page.lines) for page in read.pages.values())
+    if not lines:
+        return "no text was found on the image"
+    shown = "the model was given" if gives else "read beside the model's answer:"
+    return f"{shown} {lines} line{'s' if lines > 1 else ''} of text from the image"

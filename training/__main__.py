@@ -45,6 +45,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="peak learning rate")
     parser.add_argument("--seeing-blocks", type=int, help="blocks of images alone, first")
     parser.add_argument("--easy-blocks", type=int, help="blocks of easy chats, next")
+    parser.add_argument("--freeze-vision", action="store_true", help="leave the vision tower as it is")
     parser.add_argument("--save-every", type=float, help="seconds between checkpoints")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--any-fonts", action="store_true", help="go on where fonts that are drawn with are missing")
@@ -62,7 +63,7 @@ def planned(options: argparse.Namespace) -> Run:
     run = Run(
         folder=options.checkpoints, steps=options.steps, workers=options.workers, device=options.device,
         start=options.start, shape=recipe.shape, minutes=recipe.minutes, rate=recipe.rate,
-        save_every=recipe.save_every, plan=plan,
+        save_every=recipe.save_every, plan=plan, freeze_vision=options.freeze_vision,
     )  # fmt: skip
     return replace(run, **told("minutes", "rate", "save_every"))
 

@@ -19,8 +19,9 @@ from transformers.models.mllama.image_processing_pil_mllama import (
 from transformers.models.mllama.processing_mllama import get_cross_attention_token_mask
 
 from training.labels import CHARACTER_CLASS, MAX_INDEX, ROLE_CLASS
+from backend.reader.prompt import CLOSE, INTRODUCTION
 from training.tokenizer import BEGIN, END, IMAGE, START, TURN
-from training.values import Answer, Chat, Drawing, Mark
+from training.values import PAGE, Answer, Chat, Drawing, Mark, Turn
 
 Array = npt.NDArray[Any]
 
@@ -88,11 +89,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sample:
-    """One chat, encoded. `labels` and `sources` belong to the token at the same place; -100 and -1 are none."""
+    """One chat, encoded. `labels`, `sources` and `copies` belong to the token at the same place; -100 and -1 are none.
+
+    A source is the key of the patch that the token was read from, a copy the place of the token of a page's text.
+    """
 
     ids: Array
     labels: Array
     sources: Array
+    copies: Array
     pictures: tuple[Picture, ...]
     windows: tuple[tuple[int, int], ...]
 
@@ -116,7 +121,8 @@ def picture(drawing: Drawing, grid: Grid) -> Picture:
     canvas[: layout.height, : layout.width] = np.asarray(scaled)
     pixels = canvas.reshape(rows, tile, columns, tile, 3).swapaxes(1, 2).reshape(rows * columns, tile, tile, 3)
     aspect = get_all_supported_aspect_ratios(grid.tiles).index((rows, columns)) + 1
-    return Picture(np.ascontiguousarray(pixels), _classes(drawing.marks, layout), aspect)
+    classes = _classes(drawing.marks, layout)
+    return Picture(np.ascontiguousarray(pixels), classes if drawing.told else np.full_like(classes, UNTOLD), aspect)
 
 
 def _classes(marks: tuple[Mark, ...], layout: Layout) -> Array:
@@ -170,51 +176,73 @@ class Encoder:
         ids: list[int] = self._ids(BEGIN + (self._message("system", chat.system) if chat.system else ""))
         if not chat.turns:
             ids = ids[:1]
-        learnt, sources = [False] * len(ids), [-1] * len(ids)
+        learnt, sources, copies = [False] * len(ids), [-1] * len(ids), [-1] * len(ids)
         shown: list[int] = [] if chat.turns else list(range(len(chat.drawings)))
         slots: tuple[int, ...] = ()
+        page: list[int] = []
         for turn in chat.turns:
             if turn.drawings:
                 slots = turn.drawings
                 shown += slots
-            question = self._ids(
-                self._message("user", IMAGE * len(turn.drawings) + turn.question) + self._head("assistant")
-            )
-            answer, read_from = self._answer(turn.answer, chat.drawings, slots)
+            asked, places = self._question(turn)
+            if places is not None:
+                page = [place + len(ids) if place >= 0 else -1 for place in places]
+            answer, read_from, copied = self._answer(turn.answer, chat.drawings, slots, page)
             first = (len(shown) - len(slots)) * self.keys_per_image
-            ids += question + answer + [self.turn]
-            learnt += [False] * len(question) + [True] * (len(answer) + 1)
-            sources += [-1] * len(question) + [key + first if key >= 0 else -1 for key in read_from] + [-1]
+            ids += asked + answer + [self.turn]
+            learnt += [False] * len(asked) + [True] * (len(answer) + 1)
+            sources += [-1] * len(asked) + [key + first if key >= 0 else -1 for key in read_from] + [-1]
+            copies += [-1] * len(asked) + copied + [-1]
         labels = np.where(np.array(learnt), np.array(ids), -100)
         windows = tuple(
             (start, len(ids) if end == -1 else end) for start, end in get_cross_attention_token_mask(ids, self.image)
         )
         pictures = {number: picture(chat.drawings[number], self.grid) for number in set(shown)}
-        return Sample(np.array(ids), labels, np.array(sources), tuple(pictures[number] for number in shown), windows)
-
-    def _head(self, role: str) -> str:
-        return f"{START}{role}{END}\n\n"
+        images = tuple(pictures[number] for number in shown)
+        return Sample(np.array(ids), labels, np.array(sources), np.array(copies), images, windows)
 
     def _message(self, role: str, content: str) -> str:
         return f"{self._head(role)}{content}{TURN}"
 
+    def _head(self, role: str) -> str:
+        return f"{START}{role}{END}\n\n"
+
     def _ids(self, text: str) -> list[int]:
         return list(self.fast.encode(text, add_special_tokens=False).ids)
 
+    def _question(self, turn: Turn) -> tuple[list[int], list[int] | None]:
+        """Token ids of a turn up to its answer, and for each character of its page the place of its token among them."""
+        before = self._head("user") + IMAGE * len(turn.drawings)
+        page = INTRODUCTION + turn.page + CLOSE if turn.page else ""
+        text = f"{before}{page}{turn.question}{TURN}{self._head('assistant')}"
+        encoded = self.fast.encode(text, add_special_tokens=False)
+        if turn.page is None:
+            return list(encoded.ids), None
+        start = len(before) + len(INTRODUCTION)
+        places = [-1] * len(turn.page)
+        for number, (left, right) in enumerate(encoded.offsets):
+            for at in range(max(left - start, 0), min(right - start, len(places))):
+                places[at] = number if places[at] < 0 else places[at]
+        return list(encoded.ids), places
+
     def _answer(
-        self, answer: Answer, drawings: tuple[Drawing, ...], slots: tuple[int, ...]
-    ) -> tuple[list[int], list[int]]:
-        """Token ids and, for each, the key of the patch where its first marked character stands."""
+        self, answer: Answer, drawings: tuple[Drawing, ...], slots: tuple[int, ...], page: list[int]
+    ) -> tuple[list[int], list[int], list[int]]:
+        """Token ids and, for each, the key of the patch and the place of the page's token where it was read."""
         text = "".join(piece.text for piece in answer)
         encoded = self.fast.encode(text, add_special_tokens=False)
         known = {drawing: self._keys(drawings[drawing], slots.index(drawing)) for drawing in slots}
-        keys = [
-            known[piece.drawing][mark] if (mark := piece.mark_of(at)) >= 0 and piece.drawing in known else -1
-            for piece in answer
-            for at in range(len(piece.text))
-        ]
+        known[PAGE] = page
+        keys, places = list[int](), list[int]()
+        for piece in answer:
+            table = known.get(piece.drawing)
+            found = [table[mark] if table and (mark := piece.mark_of(at)) >= 0 else -1 for at in range(len(piece.text))]
+            nowhere = [-1] * len(found)
+            keys += nowhere if piece.drawing == PAGE else found
+            places += found if piece.drawing == PAGE else nowhere
         read_from = [next((key for key in keys[start:end] if key >= 0), -1) for start, end in encoded.offsets]
-        return list(encoded.ids), read_from
+        copied = [places[start] if start < end else -1 for start, end in encoded.offsets]
+        return list(encoded.ids), read_from, copied
 
     def _keys(self, drawing: Drawing, number: int) -> list[int]:
         """For each mark the key of its patch, the drawing being the so-many-th of its turn."""

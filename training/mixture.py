@@ -15,6 +15,9 @@ from training import (
     formulas,
     labels,
     others,
+    page_chat,
+    page_documents,
+    page_draw,
     paper,
     prompts,
     receipt_chat,
@@ -54,6 +57,8 @@ class Mixture:
     drill: drills.Range = field(default_factory=drills.Range)
     other: others.Range = field(default_factory=others.Range)
     silent: bool = False
+    pictured: float = 0.12
+    """How many pages of text come with a picture of them, as all do in use; the others are learnt from faster."""
     systems: tuple[str, ...] = ("You are a helpful assistant.", "Answer briefly.", "You are Pocket.")
 
 
@@ -61,6 +66,10 @@ SIDE = 336
 """The side in pixels of the one tile that two CPU cores learn on."""
 
 TRAINING = Mixture(
+    weights={
+        "page": 0.47, "document": 0.13, "sign": 0.03, "receipt": 0.02, "scene": 0.09, "formula": 0.12, "clock": 0.05, "clip": 0.05,
+        "pair": 0.01, "text": 0.02, "drill": 0.01, "other": 0.02,
+    },
     receipt=receipts.Range(
         max_items=labels.MAX_ITEMS, item_styles=("times", "front", "plain", "below"), tile=448, scales=(1.0, 1.0, 1.4),
         variety=0.5,
@@ -147,6 +156,8 @@ def draw(rng: random.Random, mixture: Mixture, kind: str | None = None) -> Chat:
             return Chat(kind, (paper.age(drills.make(rng, mixture.drill), rng, mixture.wear),), ())
         case "text":
             chat = Chat(kind, (), text.turns(rng))
+        case "page" | "document" | "sign":
+            chat = page(rng, mixture, kind)
         case "clip":
             clip = clips.make(rng, mixture.clip)
             shown = tuple(range(len(clip.drawings)))
@@ -163,6 +174,18 @@ def draw(rng: random.Random, mixture: Mixture, kind: str | None = None) -> Chat:
                 return Chat(kind, (drawing,), ())
             chat = Chat(kind, (drawing,), _first_shows(turns, (0,)))
     return replace(chat, system=rng.choice(mixture.systems)) if rng.random() < 0.1 else chat
+
+
+def page(rng: random.Random, mixture: Mixture, kind: str) -> Chat:
+    """A page of text that was read, with its picture now and then, and the talk about it."""
+    if kind == "sign":
+        turns = page_documents.sign(rng)
+    else:
+        turns = (page_chat if kind == "page" else page_documents).turns(rng, mixture.questions)
+    if rng.random() >= mixture.pictured:
+        return Chat(kind, (), turns)
+    drawing = others.make(rng, mixture.other) if kind == "sign" else page_draw.picture(turns[0].page or "", rng)
+    return Chat(kind, (paper.age(drawing, rng, mixture.wear),), _first_shows(turns, (0,)))
 
 
 def single(rng: random.Random, mixture: Mixture, kind: str, questions: int) -> tuple[Drawing, tuple[Turn, ...]]:

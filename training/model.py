@@ -22,10 +22,12 @@ from transformers import (
     MllamaProcessor,
     PreTrainedTokenizerFast,
 )
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.mllama.image_processing_pil_mllama import get_all_supported_aspect_ratios
 
 from training.batches import Batch, tensors
 from training.encode import SLOTS, Grid
+from training.grow import grown, stretched
 from training.labels import CHARACTERS, MAX_INDEX, ROLES
 from training.tokenizer import IMAGE, TEMPLATE, TURN
 
@@ -33,7 +35,10 @@ SHARD = "15MB"
 """The largest file of weights."""
 
 GUIDED_HEADS = 2
-"""In each cross-attention layer, so many heads are told where to look."""
+"""In each guided layer, so many heads are told where to look."""
+
+GUIDED = "guided_sdpa"
+"""The name of the attention whose first heads are told."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ class Shape:
     text_layers: int = 6
     cross_layers: tuple[int, ...] = (2, 4)
     heads: int = 4
+    text_heads: int = 4
+    guided_layers: tuple[int, ...] = ()
+    """Layers of text some of whose heads are told which token of a page the next one is copied from."""
 
 
 def config(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaConfig:
@@ -66,13 +74,13 @@ def config(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaConfig:
     text = {
         "vocab_size": image, "hidden_size": shape.text_width, "intermediate_size": shape.text_width * 8 // 3,
         "num_hidden_layers": shape.text_layers, "cross_attention_layers": list(shape.cross_layers),
-        "num_attention_heads": shape.heads, "num_key_value_heads": shape.heads, "max_position_embeddings": 4096,
+        "num_attention_heads": shape.text_heads, "num_key_value_heads": shape.text_heads, "max_position_embeddings": 4096,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
         "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id, "tie_word_embeddings": False,
     }  # fmt: skip
-    # Clips come as bare sheets: no sentence about them goes with them.
-    return MllamaConfig(vision_config=vision, text_config=text, image_token_index=image, clip_note="")
+    # Clips come as bare sheets: no sentence about them goes with them. Images come with the text that was read on them.
+    return MllamaConfig(vision_config=vision, text_config=text, image_token_index=image, clip_note="", reads_text=True)
 
 
 def build(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaForConditionalGeneration:
@@ -87,36 +95,44 @@ def build(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaForConditio
     return model
 
 
-def load(folder: Path, shape: Shape) -> MllamaForConditionalGeneration:
-    """A model of this shape written before, in float32; where its tile was smaller, its positions are stretched.
+def load(folder: Path, shape: Shape, tokenizer: PreTrainedTokenizerFast) -> MllamaForConditionalGeneration:
+    """A model written before, in float32, in this shape and with this tokenizer: smaller ones are grown.
 
     Raises:
-        ValueError: it has another shape.
+        ValueError: it cannot become one of this shape.
     """
     model = MllamaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-    vision, text = model.config.vision_config, model.config.text_config
-    grid, crossed = shape.grid, tuple(text.cross_attention_layers)
-    found = (vision.max_num_tiles, vision.patch_size, vision.hidden_size, text.hidden_size, crossed)
-    if found != (grid.tiles, grid.patch, shape.vision_width, shape.text_width, shape.cross_layers):
+    vision, text, grid = model.config.vision_config, model.config.text_config, shape.grid
+    found = (vision.max_num_tiles, vision.patch_size, vision.hidden_size)
+    size = text.hidden_size // text.num_attention_heads
+    if found != (grid.tiles, grid.patch, shape.vision_width) or size * shape.text_heads != shape.text_width:
         raise ValueError(f"The model in {folder} has another shape than this recipe; choose the other with --recipe.")
-    return model if vision.image_size == grid.tile else _stretched(model, grid)
+    if vision.image_size != grid.tile:
+        model = stretched(model, grid.tile)
+    kept = PreTrainedTokenizerFast.from_pretrained(folder)
+    if (text.hidden_size, text.num_hidden_layers) == (shape.text_width, shape.text_layers) and (
+        kept.get_vocab() == tokenizer.get_vocab()
+    ):
+        return model
+    return grown(model, kept, config(tokenizer, shape), tokenizer, _places(text, shape))
 
 
-def _stretched(model: MllamaForConditionalGeneration, grid: Grid) -> MllamaForConditionalGeneration:
-    """The same model for larger tiles: every patch begins with the position of what stood there before."""
-    shape = copy.deepcopy(model.config)
-    shape.vision_config.image_size = grid.tile
-    larger, weights = MllamaForConditionalGeneration(shape), model.state_dict()
-    place = "model.vision_model.gated_positional_embedding."
-    old, width = model.config.vision_config.image_size // grid.patch, shape.vision_config.hidden_size
-    for name in (f"{place}embedding", f"{place}tile_embedding.weight"):
-        rows = weights[name].view(-1, old**2 + 1, width)
-        patches = rows[:, 1:].view(-1, old, old, width).permute(0, 3, 1, 2)
-        wider = functional.interpolate(patches, (grid.side, grid.side), mode="bicubic").permute(0, 2, 3, 1)
-        rows = torch.cat([rows[:, :1], wider.flatten(1, 2)], 1)
-        weights[name] = rows.view(larger.state_dict()[name].shape)
-    larger.load_state_dict(weights)
-    return larger
+def _places(text: Any, shape: Shape) -> dict[int, int]:
+    """Where the layers of a smaller model go: the first and the last stay so, cross-attention goes to its own kind."""
+    crossed = tuple(text.cross_attention_layers)
+    if len(crossed) != len(shape.cross_layers) or text.num_hidden_layers > shape.text_layers:
+        raise ValueError("A model's layers cannot be placed in this recipe's; choose the other with --recipe.")
+    places = dict(zip(crossed, shape.cross_layers, strict=True))
+    free = [at for at in range(shape.text_layers) if at not in shape.cross_layers]
+    for number in range(text.num_hidden_layers):
+        if number in crossed:
+            continue
+        after = max((at for old, at in places.items() if old < number), default=-1)
+        before = min((at for old, at in places.items() if old > number), default=shape.text_layers)
+        between = [at for at in free if after < at < before]
+        last = number == text.num_hidden_layers - 1
+        places[number] = between[-1 if last else 0]
+    return places
 
 
 def processor(tokenizer: PreTrainedTokenizerFast, grid: Grid) -> MllamaProcessor:
@@ -157,12 +173,13 @@ class Learner(nn.Module):
 
     def __init__(self, model: MllamaForConditionalGeneration, shape: Shape) -> None:
         super().__init__()
-        self.model, self.shape = model, shape
+        self.model, self.shape, self.frozen = model, shape, False
         width = shape.vision_width * (1 + len(shape.vision_kept))
         self.sizes = [len(CHARACTERS)] * SLOTS + [len(ROLES)] * 2 + [MAX_INDEX] * 2
         self.patch_head = nn.Linear(width, sum(self.sizes))
         self._seen: list[Tensor] = []
         self._looked: list[Tensor] = []
+        self._copied: list[Tensor] = []
         self._listen()
 
     def _listen(self) -> None:
@@ -176,11 +193,16 @@ class Learner(nn.Module):
             # Only the plain implementation returns its weights.
             attention.config._attn_implementation = "eager"
             attention.register_forward_hook(lambda _, __, output: self._looked.append(output[1]))
+        ALL_ATTENTION_FUNCTIONS.register(GUIDED, guided_attention)
+        for layer in self.shape.guided_layers:
+            attention = self.model.model.language_model.layers[layer].self_attn
+            attention.config = copy.deepcopy(attention.config)
+            attention.config._attn_implementation = GUIDED
+            attention.copied = self._copied
 
     def forward(self, batch: Batch, device: torch.device, guidance: float = 0.5) -> Losses:
         """All losses on one batch."""
-        self._seen.clear()
-        self._looked.clear()
+        self._forget()
         inputs = tensors(batch, device, self.shape.grid)
         if batch.ids.shape[1] == 1 and batch.patches is not None:
             return self._see(inputs, torch.from_numpy(batch.patches).to(device).long())
@@ -189,12 +211,30 @@ class Learner(nn.Module):
         each = functional.cross_entropy(logits[:, :-1].transpose(1, 2).float(), labels, reduction="none")
         token = fair_mean(each, (labels >= 0).float())
         total, parts = token, {"token": token.detach()}
+        copies = torch.from_numpy(batch.copies).to(device)[:, 1:]
+        if self._copied and bool((copies >= 0).any()):
+            copied = self._copy_loss(copies)
+            total = total + guidance * copied
+            parts |= {"copy": copied.detach()}
         if batch.patches is not None:
-            patches = self._patch_loss(torch.from_numpy(batch.patches).to(device).long())
             look = self._look_loss(torch.from_numpy(batch.sources).to(device)[:, 1:])
-            total = token + patches + guidance * look
-            parts |= {"patch": patches.detach(), "look": look.detach()}
+            total, parts = total + guidance * look, parts | {"look": look.detach()}
+            if not self.frozen:
+                patches = self._patch_loss(torch.from_numpy(batch.patches).to(device).long())
+                total, parts = total + patches, parts | {"patch": patches.detach()}
+        self._forget()
         return Losses(total, parts)
+
+    def _forget(self) -> None:
+        """Let go of what the last forward pass kept."""
+        for kept in (self._seen, self._looked, self._copied):
+            kept.clear()
+
+    def freeze(self) -> None:
+        """Leave the vision tower as it is from now on; a step with images takes a third of its time then."""
+        self.frozen = True
+        self.model.model.vision_model.requires_grad_(False)
+        self.patch_head.requires_grad_(False)
 
     def _see(self, inputs: dict[str, Tensor], classes: Tensor) -> Losses:
         """Images alone: the vision tower's part."""
@@ -231,6 +271,27 @@ class Learner(nn.Module):
             given = guided.gather(3, index)[..., 0]
             loss = loss - fair_mean((given.float() + 1e-6).log().mean(1), (sources >= 0).float())
         return loss / len(self._looked)
+
+    def _copy_loss(self, copies: Tensor) -> Tensor:
+        """Minus the log of what the guided heads give to the token of the page that the next one is copied from."""
+        loss = torch.zeros((), device=copies.device)
+        for scores in self._copied:
+            index = copies.clamp(min=0)[:, None, :, None].expand(-1, GUIDED_HEADS, -1, 1)
+            given = scores[:, :, :-1].gather(3, index)[..., 0]
+            loss = loss - fair_mean(given.mean(1), (copies >= 0).float())
+        return loss / len(self._copied)
+
+
+def guided_attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **rest: Any
+) -> tuple[Tensor, None]:
+    """The fused attention, which keeps beside its output the log of what the first heads attend to."""
+    if hasattr(module, "copied"):
+        scores = query[:, :GUIDED_HEADS].float() @ key[:, :GUIDED_HEADS].float().transpose(2, 3) * module.scaling
+        length = scores.shape[-1]
+        later = torch.ones(scores.shape[-2], length, dtype=torch.bool, device=scores.device).triu(1)
+        module.copied.append(scores.masked_fill(later, -1e9).log_softmax(-1))
+    return ALL_ATTENTION_FUNCTIONS["sdpa"](module, query, key, value, attention_mask, **rest)  # type: ignore[no-any-return]
 
 
 def fair_mean(losses: Tensor, weights: Tensor) -> Tensor:

@@ -1,22 +1,27 @@
 """Pocket's tokenizer: bytes, and whole words and phrases of its own answers.
 
-A byte-level BPE without merges, so that names and numbers are read character by character, one token each; the words
-of captions, LaTeX commands and the fixed parts of a receipt's JSON are tokens of their own, so answers stay short.
+A byte-level BPE whose merges stay within runs of letters, so that numbers are read digit by digit and a word is cut alike
+wherever it stands; the words of captions, LaTeX commands, the fixed parts of a receipt's JSON and the presets' prompts
+are tokens of their own, so chats stay short.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
 
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteDecoder
 from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
+from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
-from training import formulas, prompts, typeset, words
+from backend.reader.prompt import CLOSE, INTRODUCTION
+from backend.tasks import document, own_schema, read_text, table
+from training import formulas, page_chat, page_documents, prompts, typeset, words
 from training.values import Chat
 
 BEGIN, START, END, TURN, PAD, IMAGE = (
@@ -84,14 +89,57 @@ def _name_lists() -> tuple[str, ...]:
     return tuple(lists)
 
 
-def build(chats: Iterable[Chat], limit: int = 520) -> PreTrainedTokenizerFast:
-    """The tokenizer; `<|image|>` comes last, as in Llama 3.2, where the output layer does not have it."""
-    alphabet = sorted(ByteLevel.alphabet())
-    tokenizer = Tokenizer(BPE(vocab={character: number for number, character in enumerate(alphabet)}, merges=[]))
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
+MERGES = 1400
+"""Tokens of several letters."""
+
+SENTENCES = (page_chat.UNKNOWN, page_chat.NOT_PRINTED, document.NOT_SAID, page_documents.SAYS, "\n\n> ")
+
+
+def page_chunks() -> list[str]:
+    """What stands around a page's text: its heading, the blanks between columns, the prompts of presets, a schema's marks."""
+    schema = own_schema.prompt({"type": "object", "properties": {}})
+    marks = ('": {"type": "', '"}, "', '": {"type": ["', '", "null"]}, "', "string", "number", '"required": ["', '", "')
+    prompts_ = (table.PROMPT, document.PROMPT + "\nQuestion: ", read_text.PROMPT, schema[: schema.index("}")])
+    return [INTRODUCTION, CLOSE, "  ", *prompts_, *marks, *SENTENCES]
+
+
+def letters(texts: Iterable[str], merges: int = MERGES) -> list[tuple[str, str]]:
+    """The merges that shorten these texts most, none of them across anything but letters."""
+    tokenizer = _bytes([])
+    trainer = BpeTrainer(vocab_size=256 + merges, initial_alphabet=sorted(ByteLevel.alphabet()), show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
+
+
+def _bytes(merges: list[tuple[str, str]]) -> Tokenizer:
+    pieces = [*sorted(ByteLevel.alphabet()), *dict.fromkeys("".join(pair) for pair in merges)]
+    tokenizer = Tokenizer(BPE(vocab={piece: number for number, piece in enumerate(pieces)}, merges=merges))
+    runs = Split(Regex(r"\p{L}+|\P{L}"), "isolated")
+    tokenizer.pre_tokenizer = Sequence([runs, ByteLevel(add_prefix_space=False, use_regex=False)])
     tokenizer.decoder = ByteDecoder()
+    return tokenizer
+
+
+def build(chats: Iterable[Chat], limit: int = 520, merges: int = MERGES) -> PreTrainedTokenizerFast:
+    """The tokenizer that fits these chats."""
+    kept = list(chats)
+    pages = [turn.page for chat in kept for turn in chat.turns if turn.page]
+    words_ = common_words((chat for chat in kept if not any(turn.page for turn in chat.turns)), limit)
+    return assemble([*json_chunks(), *latex_chunks(), *words_], letters(pages, merges) if pages else [])
+
+
+def extend(old: PreTrainedTokenizerFast, chats: Iterable[Chat], merges: int = MERGES) -> PreTrainedTokenizerFast:
+    """A tokenizer with all whole words and phrases of an earlier one, and the merges that fit these chats' pages."""
+    specials = {BEGIN, START, END, TURN, PAD, IMAGE}
+    plain = [token.content for _, token in sorted(old.added_tokens_decoder.items()) if token.content not in specials]
+    return assemble(plain, letters((turn.page for chat in chats for turn in chat.turns if turn.page), merges))
+
+
+def assemble(phrases: list[str], merges: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
+    """The tokenizer; `<|image|>` comes last, as in Llama 3.2, where the output layer does not have it."""
+    tokenizer = _bytes(merges)
     tokenizer.add_special_tokens([_special(text) for text in (BEGIN, START, END, TURN, PAD)])
-    plain = ["\n\n", *json_chunks(), *latex_chunks(), *common_words(chats, limit)]
+    plain = ["\n\n", *phrases, *page_chunks()]
     tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in dict.fromkeys(plain)])
     tokenizer.add_special_tokens([_special(IMAGE)])
     fast = PreTrainedTokenizerFast(

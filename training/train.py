@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from backend.reader.prompt import INTRODUCTION
 from training import model as models
 from training import tokenizer as tokenizers
 from training.batches import Batch, Plan, ahead, stream
@@ -36,6 +38,7 @@ class Run:
     save_every: float = 240.0
     workers: int = 1
     device: str = "cpu"
+    freeze_vision: bool = False
     start: Path | None = None
     """A model folder whose weights and tokenizer to begin with, instead of from scratch."""
     plan: Plan = field(default_factory=Plan)
@@ -53,12 +56,17 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def make_tokenizer(seed: int, mixture: Mixture = TRAINING, chats: int = 3000) -> PreTrainedTokenizerFast:
-    """The tokenizer that fits what is going to be said."""
-    import random
-
+def make_tokenizer(
+    seed: int, mixture: Mixture = TRAINING, chats: int = 3000, start: Path | None = None
+) -> PreTrainedTokenizerFast:
+    """The tokenizer that fits what is going to be said; with what an earlier model's had, where one is begun with."""
     rng = random.Random(f"{seed}:words")
-    return tokenizers.build(draw(rng, mixture) for _ in range(chats))
+    drawn = (draw(rng, mixture) for _ in range(chats))
+    if start is None:
+        return tokenizers.build(drawn)
+    old = PreTrainedTokenizerFast.from_pretrained(start)
+    reads = INTRODUCTION in old.get_vocab()
+    return old if reads else tokenizers.extend(old, drawn)
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
@@ -72,8 +80,10 @@ def optimizers(learner: models.Learner, rate: float) -> tuple[torch.optim.Optimi
     Beside AdamW alone, 200 steps on the same batches from the same weights ended with a next token's loss of 0.137
     instead of 0.159, at 0.87 of its speed.
     """
-    matrices = {name: weight for name, weight in learner.named_parameters() if weight.dim() == 2 and "layers." in name}
-    others = [weight for name, weight in learner.named_parameters() if name not in matrices]
+    matrices = {name: weight for name, weight in learner.named_parameters() if weight.dim() == 2 and "layers." in name and weight.requires_grad}
+    others = [
+        weight for name, weight in learner.named_parameters() if name not in matrices and weight.requires_grad
+    ]
     groups = [
         {"params": [weight for weight in others if weight.dim() > 1], "weight_decay": 0.05},
         {"params": [weight for weight in others if weight.dim() <= 1], "weight_decay": 0.0},
@@ -91,12 +101,13 @@ class Trainer:
         torch.manual_seed(run.plan.seed)
         self.run, self.tokenizer = run, tokenizer
         self.device = torch.device(run.device)
-        model = models.build(tokenizer, run.shape) if run.start is None else models.load(run.start, run.shape)
+        model = models.build(tokenizer, run.shape) if run.start is None else models.load(run.start, run.shape, tokenizer)
         self.learner = models.Learner(model, run.shape).to(self.device)
         self.halved = multiplies_bfloat16(self.device)
         if self.device.type == "cpu":
-            # On a CPU the fused kernel's way back takes longer than these small matrices do; an image's are not small.
-            model.set_attn_implementation({"text_config": "eager", "vision_config": "sdpa"})
+            model.set_attn_implementation({"text_config": "sdpa", "vision_config": "sdpa"})
+        if run.freeze_vision:
+            self.learner.freeze()
         self.optimizers = optimizers(self.learner, run.rate)
         self.progress = Progress()
 
@@ -158,8 +169,10 @@ class Trainer:
 def train(run: Run, report: Report, resume: bool = False) -> Progress:
     """Train until the budget is spent; returns where it ended."""
     resume = resume and (run.folder / "checkpoint.pt").exists()
-    kept = run.folder / "model" if resume else run.start
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(kept) if kept else make_tokenizer(run.plan.seed, run.plan.full)
+    if resume:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(run.folder / "model")
+    else:
+        tokenizer = make_tokenizer(run.plan.seed, run.plan.full, start=run.start)
     trainer = Trainer(run, tokenizer)
     if resume and trainer.load():
         report(f"resumed at step {trainer.progress.step}")

@@ -24,15 +24,23 @@ class Mark:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture with its marks, in the picture's own pixels."""
+    """A picture with its marks, in the picture's own pixels; `told` is whether they are all that stands on it."""
 
     image: Image.Image
     marks: tuple[Mark, ...]
+    told: bool = True
+
+
+PAGE = -1
+"""In the place of a drawing's number: the text that was given with the latest image."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A bit of an answer and the marks it was read from: one for each character, or one for all; -1 is none."""
+    """A bit of an answer and the marks it was read from: one for each character, or one for all; -1 is none.
+
+    Where `drawing` is `PAGE`, the marks are characters of the page's text.
+    """
 
     text: str
     marks: tuple[int, ...] = ()
@@ -55,6 +63,8 @@ class Turn:
     question: str
     answer: Answer
     drawings: tuple[int, ...] = ()
+    page: str | None = None
+    """What a reader found on the drawings sent with it; None where nothing was read."""
 
     @property
     def text(self) -> str:

@@ -1,0 +1,34 @@
+"""How the lines of a page are put to a model, beside its image. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backend.reader.page import Page
+
+INTRODUCTION = "Text on this image, as OCR found it:\n"
+SEVERAL = "Text on image {number}, as OCR found it:\n"
+CLOSE = "\n\n"
+ROWS = 300  # of one image; a denser page is shown as far as that
+CHARACTERS = 8000  # of one image
+CUT = "\n[more text]"
+
+
+def with_text(pages: Sequence[Page | None], words: str) -> str:
+    """The words of a message after the rows of its images; images without text are not spoken of.
+
+    Pages come in the order of the message's images; None is an image that could not be read.
+    """
+    found = [(number, page) for number, page in enumerate(pages, 1) if page is not None and page.lines]
+    texts = []
+    for number, page in found:
+        head = INTRODUCTION if len(pages) == 1 else SEVERAL.format(number=number)
+        texts.append(head + shown(page) + CLOSE)
+    return "".join(texts) + words
+
+
+def shown(page: Page) -> str:
+    """A page's rows, as many as are shown."""
+    text = "\n".join(row.text for row in page.rows[:ROWS])
+    whole = len(page.rows) <= ROWS and len(text) <= CHARACTERS
+    return text if whole else text[:CHARACTERS].rpartition("\n")[0] + CUT

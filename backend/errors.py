@@ -7,6 +7,7 @@ GlimpseError
         MediaTooLarge
         ContextOverflow
         UnknownConversation
+    ReadingFailed           the text on an image cannot be read
     ModelError              the model cannot be had or cannot run
         ModelNotFound
         ModelGated
@@ -47,6 +48,10 @@ class ContextOverflow(InputError):
 
 class UnknownConversation(InputError):
     """A conversation that does not exist or belongs to somebody else."""
+
+
+class ReadingFailed(GlimpseError):
+    """The text on an image cannot be read; the answer goes on without it."""
 
 
 class ModelError(GlimpseError):

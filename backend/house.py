@@ -9,11 +9,13 @@ from backend.chat import Chat
 from backend.engine.process import ProcessEngine
 from backend.engine.spec import EngineSpec
 from backend.errors import StorageError
+from backend.evidence.reading_engine import ReadingEngine
 from backend.history import History
 from backend.machine import look
 from backend.media.limits import MediaLimits
 from backend.media.passing import remove_left
 from backend.media.store import MediaStore
+from backend.reader.reader import OcrReader, Reader
 from backend.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ class House:
     engine: ProcessEngine
     history: History
     store: MediaStore
+    reader: Reader
     chat: Chat
 
     async def aclose(self) -> None:
@@ -33,6 +36,7 @@ class House:
         try:
             await self.chat.close()
         finally:
+            self.reader.close()
             await self.engine.close()
             self.store.close()
             self.history.close()
@@ -55,7 +59,10 @@ def open_house(settings: Settings, folder: Path) -> House:
     history = History(folder / "history.db")
     engine = ProcessEngine(engine_spec(settings), media)
     engine.start()
-    return House(engine, history, store, Chat(engine, history, store))
+    reader = OcrReader(store)
+    # Wrappers around the engine go here: the chat, the terminal, a folder and programs have them all the same.
+    chat = Chat(ReadingEngine(engine, reader, settings.reader), history, store, kept=reader.kept)
+    return House(engine, history, store, reader, chat)
 
 
 def engine_spec(settings: Settings) -> EngineSpec:

@@ -19,6 +19,7 @@ from platformdirs import user_data_path
 
 from backend.engine.spec import Compile, EngineSpec, Quantization
 from backend.errors import SettingsError
+from backend.evidence.reading_engine import Policy
 
 Reader = Callable[[str], Any]
 Account = tuple[str, str]
@@ -128,6 +129,10 @@ class Settings:
     compile: Compile = _option(  # noqa: RUF009 (a dataclasses.field)
         "model", "decode by compiled code: auto, on or off", "off", metavar="C", read=one_of("auto", "on", "off")
     )
+    reader: Policy = _option(  # noqa: RUF009 (a dataclasses.field)
+        "model", "give the model the text on images: auto (one trained for it), always or never", "auto", metavar="R",
+        read=one_of("auto", "always", "never"),
+    )  # fmt: skip
     offline: bool = _option("model", "never use the network", False)
     video_frames: int = _option("answers", "frames that the model sees of a clip", 64, metavar="N", read=whole(1, 512))
     queue_size: int = _option("answers", "requests that may wait", 16, metavar="N", read=whole(1, 10_000))

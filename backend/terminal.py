@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from backend.chat.grounds import NOWHERE, Grounded
 from backend.errors import InputError
+from backend.tasks.json_text import named
 from backend.types import Finished, Progress, Queued, Restarted, StreamEvent, TextDelta
 
 _MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts|pdf)", re.IGNORECASE)
@@ -43,6 +45,14 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # too long for a name, or not one
         return False
+
+
+def standing(found: Grounded) -> list[str]:
+    """How much of a result stands on its image, and each value that stands nowhere or only nearly, a line each."""
+    if not found.evidence:
+        return []
+    marked = [one for one in found.evidence if one.kind != "exact"]
+    return [found.summary, *(f"{named(one.path) or one.path}: {one.differs or NOWHERE}" for one in marked)]
 
 
 class Terminal:
@@ -81,6 +91,12 @@ class Terminal:
             case Finished("length", usage):
                 self.end()
                 self._err.write(f"(cut after {usage.completion_tokens} tokens)\n")
+
+    def ground(self, found: Sequence[Grounded]) -> None:
+        """Say after the answer how much of it stands on the image, and what does not."""
+        self.end()
+        for one in found:
+            self._err.write("".join(f"({line})\n" for line in standing(one)))
 
     def end(self) -> None:
         """Leave whole lines behind, wherever the answer stands."""

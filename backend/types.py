@@ -82,6 +82,14 @@ class Grammar:
     text: str
 
 
+Reading = Literal["none", "evidence", "amounts", "text"]
+"""What is done with the text on the images of a request, which a model that works from text is given in any case.
+
+"evidence" has it read, so that it can be said where the answer's values stand; "amounts" does so and answers with a
+sentence where no amount is printed; "text" answers with the text itself where the model works from it.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """What the engine is asked: the whole conversation, system prompt first where there is one, user turn last.
@@ -96,6 +104,7 @@ class GenerationRequest:
     task: str = "chat"
     owner: str = ""
     grammar: Grammar | None = None
+    reading: Reading = "none"
 
     @property
     def images(self) -> int:
@@ -108,7 +117,7 @@ class Usage:
     """What an answer cost. Times in seconds; `time_to_first_token` and `seconds` count from the start of the work.
 
     `left_out` counts the oldest turns that had no room, and `shown` says in words how images and clips were shown
-    where all of them had none.
+    where all of them had none. `read` says in words what was done with the text on the images, where anything was.
     """
 
     prompt_tokens: int
@@ -120,6 +129,7 @@ class Usage:
     seconds: float = 0.0
     left_out: int = 0
     shown: str = ""
+    read: str = ""
 
     @property
     def tokens_per_second(self) -> float:
@@ -210,6 +220,8 @@ class ModelInfo:
     """The loaded model as the page needs to know it. `sampling` holds the model's own defaults, all filled in.
 
     `canvas` is how many pixels of one image it sees at most, what is larger being shrunk; 0 where that is not known.
+    `reads_text` is whether it was trained to be given the text on each image as well, and `parameters` how many it
+    has, 0 where that is not known.
     """
 
     id: str
@@ -222,6 +234,8 @@ class ModelInfo:
     video: bool
     sampling: SamplingParams
     canvas: int = 0
+    reads_text: bool = False
+    parameters: int = 0
 
 
 EngineState = Literal["loading", "ready", "failed", "closed"]

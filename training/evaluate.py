@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 
+from backend.settings import Settings
 from training import card, fonts, receipt_chat, receipts, scores, text
 from training.mixture import HELD_OUT, draw
+from training.real import score_folder
 from training.talk import Talker
 from training.values import Chat
 
@@ -81,8 +83,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("assets/pocket"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--share", type=float, default=1.0, help="a part of the set, for a quick look; writes nothing")
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="score real receipts instead: img/ and key/ in it")
+    parser.add_argument("--most", type=int, help="of the real receipts, at most so many")
     parser.add_argument("--any-fonts", action="store_true", help="go on where fonts are missing; writes nothing")
     options = parser.parse_args()
+    if options.real:
+        for name, value in score_folder(options.real, Settings(model=str(options.model)), options.most).items():
+            print(f"{name:28s} {value}")
+        return
     fonts.require(lenient=options.any_fonts)
     size = Size(**{kind: max(1, round(count * options.share)) for kind, count in vars(Size()).items()})
     result = evaluate(options.model, size, options.device)

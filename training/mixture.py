@@ -57,7 +57,7 @@ class Mixture:
     drill: drills.Range = field(default_factory=drills.Range)
     other: others.Range = field(default_factory=others.Range)
     silent: bool = False
-    pictured: float = 0.12
+    pictured: float = 0.2
     """How many pages of text come with a picture of them, as all do in use; the others are learnt from faster."""
     systems: tuple[str, ...] = ("You are a helpful assistant.", "Answer briefly.", "You are Pocket.")
 

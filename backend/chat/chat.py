@@ -13,6 +13,7 @@ from pathlib import Path
 from backend.chat.asking import answers
 from backend.chat.closer import look_closer
 from backend.chat.draft import Draft, Wish, new_draft, revised_draft
+from backend.chat.grounds import Grounded, Kept, grounded, shown_images
 from backend.chat.intake import Intake, Interval
 from backend.chat.reply import Reply
 from backend.chat.run import WAITING, Emit, Lanes, Work, follow
@@ -42,11 +43,19 @@ class Chat:
     """
 
     def __init__(
-        self, engine: Engine, history: History, store: MediaStore, *, max_files: int = 10, keep_every: float = 1.0
+        self,
+        engine: Engine,
+        history: History,
+        store: MediaStore,
+        *,
+        kept: Kept = lambda _media_id: None,
+        max_files: int = 10,
+        keep_every: float = 1.0,
     ) -> None:
         self._engine = engine
         self._history = history
         self._store = store
+        self._kept = kept
         self._intake = Intake(store, history.media_ids)
         self._lanes = Lanes()
         self._max_files = max_files
@@ -180,6 +189,15 @@ class Chat:
 
         return _stream(work)
 
+    def grounded(self, conversation_id: str, owner: str = "") -> tuple[Grounded, ...]:
+        """The results of the latest turn, with where their values stand on its images.
+
+        Raises:
+            UnknownConversation: see the class.
+        """
+        turns = self._history.turns(conversation_id, owner)
+        return grounded(turns[-1], shown_images(turns), self._kept) if turns else ()
+
     def _begin(self, draft: Draft) -> Reply:
         """The reply to a draft; its turn is added now, unless that would drop an answer that a person has."""
 
@@ -231,7 +249,7 @@ class Chat:
             return first
         read = Answer(reply.text, draft.user.text, first.unsure)
         looked, usage = await look_closer(
-            self._engine, requests, draft.task.again, read, first, self._store.size, emit
+            self._engine, requests, draft.task.again, read, first, self._store.size, self._kept, emit
         )
         finished = replace(first, usage=usage, unsure=looked.unsure)
         if finished != first:

@@ -2,14 +2,15 @@
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 from backend.chat.chat import Chat
+from backend.chat.grounds import Grounded
 from backend.errors import GlimpseError
 from backend.history import History
-from backend.types import Restarted, SamplingParams, StreamEvent, TextDelta
+from backend.types import Finished, Restarted, SamplingParams, StreamEvent, TextDelta
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,12 @@ class Once:
         task: str,
         sampling: SamplingParams | None = None,
         video_frames: int = 64,
+        ground: Callable[[Sequence[Grounded]], None] | None = None,
     ) -> AsyncGenerator[StreamEvent]:
-        """Answer one message; events, errors and closing as in `Chat.submit`."""
+        """Answer one message; events, errors and closing as in `Chat.submit`.
+
+        `ground` is given the answer's results with their evidence at its end, while the images are still there.
+        """
         conversation = self._history.create(OWNER)
         try:
             events = self._chat.submit(
@@ -48,6 +53,8 @@ class Once:
             )
             async with aclosing(events):
                 async for event in events:
+                    if isinstance(event, Finished) and ground is not None:
+                        ground(self._chat.grounded(conversation, OWNER))
                     yield event
         finally:
             try:

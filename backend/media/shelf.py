@@ -6,6 +6,7 @@ One folder a file, complete or not there at all:
         original.<suffix>         the file as it came
         facts.json                its name and kind, and how long a clip is
         clean.png or clean.jpg    the pixels of an image: RGB, upright, no metadata
+        page.json                 the text that was read on them, once it was
         frames-<count>-<start>-<end>/
             0000.jpg ...          frames of a clip, with a
             0000.small.jpg ...    small copy of each, and
@@ -87,6 +88,10 @@ class Shelf:
                 return image.size
         except OSError as error:
             raise StorageError(_GONE) from error
+
+    def page_file(self, media_id: str) -> Path:
+        """Where what was read on an image is kept, beside its pixels; whether it is there is another matter."""
+        return self._folder(media_id) / "page.json"
 
     def sampled(self, part: VideoPart) -> bool:
         """Whether the frames that the part asks for are there."""

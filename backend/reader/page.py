@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
 
 from backend.types import Box
 
@@ -87,14 +89,18 @@ class Page:
 
     def _upright(self, line: Line) -> Quad:
         """The line's corners as they would stand if the page were not turned."""
-        turned = {
-            0: lambda x, y: (x, y),
-            90: lambda x, y: (y, self.width - x),
-            180: lambda x, y: (self.width - x, self.height - y),
-            270: lambda x, y: (self.height - y, x),
-        }[self.turn]
-        first, second, third, fourth = (turned(x, y) for x, y in line.quad)
+        first, second, third, fourth = (self._turned_back(x, y) for x, y in line.quad)
         return first, second, third, fourth
+
+    def _turned_back(self, x: float, y: float) -> Point:
+        match self.turn:
+            case 90:
+                return y, self.width - x
+            case 180:
+                return self.width - x, self.height - y
+            case 270:
+                return self.height - y, x
+        return x, y
 
     def _joined(self, row: Sequence[int]) -> str:
         text = ""
@@ -105,6 +111,59 @@ class Page:
                 text += COLUMN if gap > APART * self.lines[number].height else " "
             text += self.lines[number].text
         return text
+
+
+MOST_LINES = 5000
+MOST_CHARACTERS = 2000  # of a line
+
+_Corner = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+_Stored = TypeAdapter(
+    tuple[
+        Annotated[int, Field(ge=1, le=10**6)],
+        Annotated[int, Field(ge=1, le=10**6)],
+        Turn,
+        Annotated[
+            list[
+                tuple[
+                    Annotated[str, Field(max_length=MOST_CHARACTERS)],
+                    Annotated[list[_Corner], Field(min_length=8, max_length=8)],
+                    Annotated[float, Field(ge=0, le=1.001)],
+                ]
+            ],
+            Field(max_length=MOST_LINES),
+        ],
+    ]
+)
+
+
+def page_to_json(page: Page) -> list[Any]:
+    """A page as JSON: width, height, turn, and its lines as text, eight coordinates and score; without words."""
+    lines = [
+        [
+            line.text[:MOST_CHARACTERS],
+            [round(edge, 1) for corner in line.quad for edge in corner],
+            round(line.score, 3),
+        ]
+        for line in page.lines[:MOST_LINES]
+    ]
+    return [page.width, page.height, page.turn, lines]
+
+
+def page_from_json(value: Any) -> Page:
+    """The page that `page_to_json` wrote, its corners within the image.
+
+    Raises:
+        ValueError: it is none.
+    """
+    width, height, turn, lines = _Stored.validate_python(value)
+
+    def placed(edges: Sequence[float]) -> Quad:
+        points = [
+            (min(max(x, 0.0), width), min(max(y, 0.0), height)) for x, y in zip(edges[::2], edges[1::2], strict=True)
+        ]
+        return points[0], points[1], points[2], points[3]
+
+    return Page(width, height, tuple(Line(text, placed(edges), min(score, 1.0)) for text, edges, score in lines), turn)
 
 
 def bounds(quads: Sequence[Quad]) -> Box:

@@ -27,5 +27,7 @@ TASKS = (
         sampling=VERBATIM,
         ask=ask,
         grammar=lambda text: GRAMMAR,
+        reading="evidence",
+        quotes=True,
     ),
 )

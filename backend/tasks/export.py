@@ -9,6 +9,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 Cell = str | int | float | bool | None
 Row = Mapping[str, Cell]
@@ -38,16 +39,27 @@ def to_csv(rows: Sequence[Row]) -> str:
     return table.getvalue()
 
 
-def to_xlsx(rows: Sequence[Row]) -> bytes:
-    """The rows as an Excel workbook of one sheet, columns as in `to_csv`; numbers and booleans stay what they are.
+def to_xlsx(rows: Sequence[Row], further: Mapping[str, Sequence[Row]] | None = None) -> bytes:
+    """The rows as an Excel workbook, columns as in `to_csv`; numbers and booleans stay what they are.
 
-    Text is cut at 32,767 characters, the most a cell can hold; numbers of more than fifteen digits become text.
+    `further` are the rows of more sheets, by their names. Text is cut at 32,767 characters, the most a cell can hold;
+    numbers of more than fifteen digits become text.
     """
     from openpyxl import Workbook
-    from openpyxl.styles import Font
 
     book = Workbook()
-    sheet = book.active
+    _fill(book.active, rows)
+    for name, more in (further or {}).items():
+        _fill(book.create_sheet(name), more)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def _fill(sheet: Any, rows: Sequence[Row]) -> None:
+    """Write the rows into a sheet, their columns' names in bold above them."""
+    from openpyxl.styles import Font
+
     columns = _columns(rows)
     table = [list[Cell](columns), *([row.get(name) for name in columns] for row in rows)] if columns else []
     for line, values in enumerate(table, 1):
@@ -59,9 +71,6 @@ def to_xlsx(rows: Sequence[Row]) -> bytes:
             if line == 1:
                 cell.font = Font(bold=True)
     sheet.freeze_panes = "A2"
-    content = io.BytesIO()
-    book.save(content)
-    return content.getvalue()
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:

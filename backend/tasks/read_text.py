@@ -17,4 +17,6 @@ def show(answer: str) -> str:
     return fenced(text, "text") if text.strip() else ""
 
 
-TASKS = (Task("read_text", "Read text", PROMPT, needs="image", order=22, sampling=VERBATIM, show=show),)
+TASKS = (
+    Task("read_text", "Read text", PROMPT, needs="image", order=22, sampling=VERBATIM, show=show, reading="text"),
+)

@@ -172,5 +172,6 @@ TASKS = (
         results=results,
         again=SecondLook(results, _schema, _failing),
         each=True,
+        reading="amounts",
     ),
 )

@@ -20,11 +20,10 @@ _ENTRY = re.compile(r"(\w+\[\d+\])\.(\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of object `number` of an answer; `place` is how far down its image it is expected, from 0 to 1."""
+    """A field of object `number` of an answer."""
 
     number: int
     path: str
-    place: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,18 @@ class SecondLook:
     schema: Callable[[], dict[str, Any]]
     failing: Callable[[str, date], frozenset[str] | None]
 
-    def fields(self, answer: Answer) -> tuple[tuple[Field, ...], ...]:
-        """What is doubtful in each object of an answer; nothing in answers by a schema of a person's own."""
-        if own_schema.find(answer.asked) is not None:
+    def objects(self, answer: Answer) -> list[tuple[int, int]]:
+        """Where the objects of an answer stand; none in answers by a schema of a person's own."""
+        return [] if own_schema.find(answer.asked) is not None else list(objects(answer.text))
+
+    def fields(self, answer: Answer, number: int, also: Sequence[str] = ()) -> tuple[Field, ...]:
+        """What is doubtful in an object of an answer, and what `also` is for another reason, in order."""
+        start, _ = self.objects(answer)[number]
+        result = self.results(answer)[number]
+        doubted = {doubt.path for doubt in result.doubts} | set(also)
+        if not result.whole:
             return ()
-        starts = [start for start, _ in objects(answer.text)]
-        found = zip(starts, self.results(answer), strict=True)
-        return tuple(_doubtful(answer.text, start, number, one) for number, (start, one) in enumerate(found))
+        return tuple(Field(number, leaf.path) for leaf in leaves(answer.text, start) if leaf.path in doubted)
 
     def ask(self, answer: Answer, asked: Sequence[Field]) -> tuple[str, Grammar]:
         """The words that ask for some fields again, and the form of the reply: their paths, each with its value."""
@@ -60,11 +64,17 @@ class SecondLook:
         lines = [f"- {one.path}{_beside(answer.text, one)}" for one in asked]
         return _PROMPT.format(fields="\n".join(lines)), own_schema.held(form)
 
-    def merge(self, answer: Answer, asked: Sequence[Field], reading: Answer) -> Answer:
+    def merge(
+        self,
+        answer: Answer,
+        asked: Sequence[Field],
+        reading: Answer,
+        stands: Callable[[str, str], bool] = lambda _path, _value: False,
+    ) -> Answer:
         """The answer with what its fields were read as the second time, where that is to be trusted more.
 
-        That is where more of the object adds up with it; or as much, and the model was surer of it. A field that was
-        not seen in the second place stays as it was.
+        That is where more of the object adds up with it; or as much, and it alone `stands` on the image, or both or
+        none do and the model was surer of it. A field that was not seen in the second place stays as it was.
         """
         try:
             load(reading.text)
@@ -75,44 +85,25 @@ class SecondLook:
             leaf = second.get(one.path)
             value = reading.text[leaf.start : leaf.end] if leaf else "null"
             if leaf and value != "null":
-                answer = self._surer(answer, one, value, confidence(leaf, reading.unsure))
+                answer = self._surer(answer, one, value, confidence(leaf, reading.unsure), stands)
         return answer
 
-    def _surer(self, answer: Answer, one: Field, value: str, probability: float) -> Answer:
+    def _surer(
+        self, answer: Answer, one: Field, value: str, probability: float, stands: Callable[[str, str], bool]
+    ) -> Answer:
         leaf = _leaf(answer.text, one)
-        first = confidence(leaf, answer.unsure)
-        as_it_was = _put(answer, leaf, answer.text[leaf.start : leaf.end], first)
+        written, first = answer.text[leaf.start : leaf.end], confidence(leaf, answer.unsure)
+        as_it_was = _put(answer, leaf, written, first)
         other = _put(answer, leaf, value, probability)
         before, after = self._failing(as_it_was, one.number), self._failing(other, one.number)
         if before is None or after is None:
             return as_it_was
-        return other if after < before or (after <= before and probability > first) else as_it_was
+        surer = (stands(one.path, value), probability) > (stands(one.path, written), first)
+        return other if after < before or (after <= before and surer) else as_it_was
 
     def _failing(self, answer: Answer, number: int) -> frozenset[str] | None:
         start, end = list(objects(answer.text))[number]
         return self.failing(answer.text[start:end], answer.today)
-
-
-def _doubtful(text: str, start: int, number: int, result: Result) -> tuple[Field, ...]:
-    """The fields of an object that is whole, each where its line is among those that are printed.
-
-    An answer has them in the order in which they are printed, those of one item in one line.
-    """
-    doubted = {doubt.path for doubt in result.doubts}
-    if not result.whole or not doubted:
-        return ()
-    found = leaves(text, start)
-    printed = [leaf for leaf in found if leaf.path in doubted or text[leaf.start : leaf.end] != "null"]
-    lines = list(dict.fromkeys(_line(leaf.path) for leaf in printed))
-    return tuple(
-        Field(number, leaf.path, (lines.index(_line(leaf.path)) + 0.5) / len(lines))
-        for leaf in found
-        if leaf.path in doubted
-    )
-
-
-def _line(path: str) -> str:
-    return path.partition(".")[0]
 
 
 def _leaf(text: str, one: Field) -> Leaf:

@@ -74,5 +74,6 @@ TASKS = (
         show=show,
         grammar=lambda text: grammar(),
         results=results,
+        reading="evidence",
     ),
 )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from backend.tasks.result import Answer, Result
 from backend.tasks.second_look import SecondLook
-from backend.types import Grammar, SamplingParams
+from backend.types import Grammar, Reading, SamplingParams
 
 Needs = Literal["nothing", "image", "video"]
 
@@ -54,7 +54,8 @@ class Task:
     `grammar` is what the answer is held to, by what the person wrote. `each` has every image of a message read alone,
     the answers parted by two empty lines. `complaint` is what is wrong with a whole answer, in words for the model; it
     is told once. `results` is what can be taken away, and `again` how what is doubtful in it is read a second time.
-    `ask` makes the model's text where `prompt` is not all of it.
+    `ask` makes the model's text where `prompt` is not all of it. `reading` is what is done with the text on the images
+    (see `backend.types.Reading`), and `quotes` whether the answer quotes it.
     """
 
     name: str
@@ -70,6 +71,8 @@ class Task:
     complaint: Callable[[str], str] = content
     again: SecondLook | None = None
     each: bool = False
+    reading: Reading = "none"
+    quotes: bool = False
 
     @property
     def revises(self) -> bool:

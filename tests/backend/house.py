@@ -18,6 +18,7 @@ from backend.engine.scripted import Gate, ScriptedEngine
 from backend.errors import GlimpseError
 from backend.history import History
 from backend.media.store import MediaStore
+from backend.reader.page import Page
 from backend.types import ImagePart, Message, Part, StreamEvent, TextDelta, TextPart, VideoPart
 
 
@@ -50,7 +51,9 @@ class House:
         self.engine = ScriptedEngine()
         self.history = History(folder / "history.db")
         self.store = Store(folder / "media")
-        self.chat = Chat(self.engine, self.history, self.store, keep_every=0.0)
+        self.pages: dict[str, Page] = {}
+        """What was read on images, by media id, as a reader keeps it."""
+        self.chat = Chat(self.engine, self.history, self.store, kept=self.pages.get, keep_every=0.0)
         self.id = self.history.create()
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from backend.types import Unsure
 
 TODAY = date(2026, 11, 21)
 TEXT = '{"shop":"Corner","items":[{"name":"Tea","amount":2.50},{"name":"Jam","amount":3.10}],"total":5.70}'
-TOTAL = Field(0, "total", 0.875)
+TOTAL = Field(0, "total")
 
 
 def look() -> SecondLook:
@@ -35,25 +35,37 @@ def merged(first: Answer, reading: str, *unsure: Unsure) -> tuple[str, tuple[Uns
     return kept.text, kept.unsure
 
 
-def test_what_does_not_add_up_or_was_written_with_doubt_is_looked_for_where_its_line_is() -> None:
-    assert look().fields(answer(TEXT, at("3.10", 0.4))) == (
-        (Field(0, "items[1].amount", 0.625), TOTAL),
+def test_what_does_not_add_up_was_written_with_doubt_or_is_named_is_read_again() -> None:
+    doubtful = answer(TEXT, at("3.10", 0.4))
+    assert look().fields(doubtful, 0) == (Field(0, "items[1].amount"), TOTAL)
+    assert look().fields(doubtful, 0, ["shop", "elsewhere"]) == (
+        Field(0, "shop"), Field(0, "items[1].amount"), TOTAL,
     )  # fmt: skip
 
 
 def test_each_receipt_has_its_own_fields() -> None:
     sure = TEXT.replace("5.70", "5.60")
-    assert look().fields(answer(f"{sure}\n\n\n{TEXT}")) == ((), (Field(1, "total", 0.875),))
+    two = answer(f"{sure}\n\n\n{TEXT}")
+    assert len(look().objects(two)) == 2
+    assert (look().fields(two, 0), look().fields(two, 1)) == ((), (Field(1, "total"),))
 
 
 def test_what_is_not_whole_or_in_a_form_of_ones_own_is_not_read_again() -> None:
     own = json.dumps({"type": "object", "properties": {"total": {"type": "number"}}})
-    assert look().fields(answer(TEXT[:-1])) == ((),)
-    assert look().fields(answer('{"total":1}', Unsure(9, 10, 0.2), asked=own)) == ()
+    assert look().fields(answer(TEXT[:-1]), 0) == ()
+    assert look().objects(answer('{"total":1}', Unsure(9, 10, 0.2), asked=own)) == []
+
+
+def test_of_two_readings_that_fit_alike_the_one_that_stands_on_the_image_is_kept() -> None:
+    first = TEXT.replace("5.70", "5.60").replace("Corner", "Comer")
+    sure = answer(first)
+    for stands, kept in ((lambda path, value: value == '"Corner"', "Corner"), (lambda path, value: False, "Comer")):
+        read = look().merge(sure, [Field(0, "shop")], answer('{"shop":"Corner"}', Unsure(8, 16, 0.9)), stands)
+        assert read.text == first.replace("Comer", kept)
 
 
 def test_a_field_is_asked_by_its_line_and_held_to_its_own_form() -> None:
-    words, grammar = look().ask(answer(), [Field(0, "items[1].amount", 0.6), Field(0, "items[0].name", 0.4), TOTAL])
+    words, grammar = look().ask(answer(), [Field(0, "items[1].amount"), Field(0, "items[0].name"), TOTAL])
     assert words == (
         "This is a part of the receipt. Read these of its fields again and answer with JSON only:\n"
         '- items[1].amount: the amount of "Jam"\n- items[0].name\n- total\n'
@@ -79,7 +91,7 @@ def test_a_reading_that_mends_the_sum_stands() -> None:
 def test_a_reading_that_is_surer_and_breaks_no_sum_stands() -> None:
     first = TEXT.replace("Corner", "Comer").replace("5.70", "5.60")
     doubtful = answer(first, at("Comer", 0.3, first))
-    kept = look().merge(doubtful, [Field(0, "shop", 0.1)], answer('{"shop":"Corner"}'))
+    kept = look().merge(doubtful, [Field(0, "shop")], answer('{"shop":"Corner"}'))
     assert (kept.text, kept.unsure) == (TEXT.replace("5.70", "5.60"), (Unsure(8, 16, 1.0, again=True),))
 
 
@@ -94,7 +106,7 @@ def test_a_reading_that_breaks_a_sum_or_is_no_surer_leaves_the_first_and_says_so
     assert merged(doubtful, '{"total":9.99}') == (first, (Unsure(93, 97, 0.4, again=True),))
     shop = look().merge(
         answer(first, at("Corner", 0.5, first)),
-        [Field(0, "shop", 0.1)],
+        [Field(0, "shop")],
         answer('{"shop":"Comer"}', Unsure(9, 12, 0.5)),
     )
     assert (shop.text, shop.unsure) == (first, (Unsure(8, 16, 0.5, again=True),))
@@ -107,7 +119,7 @@ def test_what_is_not_seen_in_the_second_place_or_cut_changes_nothing() -> None:
 
 def test_other_doubts_stay_where_their_words_are() -> None:
     first = answer(TEXT, at("Corner", 0.5), at('Jam",', 0.3), at("5.70}", 0.4))
-    kept = look().merge(first, [Field(0, "items[1].name", 0.6)], answer('{"items[1].name":"Blackberry jam"}'))
+    kept = look().merge(first, [Field(0, "items[1].name")], answer('{"items[1].name":"Blackberry jam"}'))
     assert [(kept.text[one.start : one.end], one.probability, one.again) for one in kept.unsure] == [
         ("Corner", 0.5, False), ('"Blackberry jam"', 1.0, True), (",", 0.3, False), ("5.70}", 0.4, False),
     ]  # fmt: skip

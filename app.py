@@ -40,6 +40,7 @@ RESULTS is FILE.jsonl (one object a line), FILE.csv or FILE.xlsx (one row each, 
 Run it again, after a stop or a kill or with new files, and it goes on: answers that are there are kept, files that
 have changed and rows with errors are done anew.
 """
+EVIDENCE = "write with each value where on the image it stands"
 SCHEMA = "a JSON Schema of your own in place of the receipt's; with --preset receipt"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CLOSE_TIMEOUT = 10.0  # seconds for answers to stop and be kept
@@ -95,6 +96,7 @@ def serve(argv: Sequence[str]) -> int:
         house = open_house(settings, settings.data_dir)
         ending.callback(house.history.close)
         ending.callback(house.store.close)
+        ending.callback(house.reader.close)
         ending.callback(lambda: asyncio.run(house.engine.close()))
         house.store.warm()
         from ui.blocks import build_page, launch
@@ -102,7 +104,7 @@ def serve(argv: Sequence[str]) -> int:
         models = Models(house.engine, settings) if choosing else None
         if models:
             ending.callback(models.keep)
-        page = build_page(house.chat, house.history, house.store, house.engine, settings, models)
+        page = build_page(house.chat, house.history, house.store, house.engine, settings, models, house.reader.kept)
         loops: list[asyncio.AbstractEventLoop] = []
         page.extra_startup_events.append(lambda: _note_loop(loops))
         ending.callback(page.close, verbose=False)
@@ -121,6 +123,7 @@ def ask(argv: Sequence[str]) -> int:
     parser.add_argument("words", nargs="+", metavar="FILE or TEXT", help=words)
     parser.add_argument("--preset", metavar="NAME", default="chat", help="caption, receipt, latex, ... (chat)")
     parser.add_argument("--schema", metavar="FILE", type=Path, help=SCHEMA)
+    parser.add_argument("--evidence", action="store_true", help=EVIDENCE)
     groups = ("model", "answers", "data")
     add_options(parser, groups)
     namespace = parser.parse_intermixed_args(argv)
@@ -131,16 +134,17 @@ def ask(argv: Sequence[str]) -> int:
 
     files, text = sort_words(namespace.words)
     text = _with_schema(namespace.schema, namespace.preset, text)
-    return asyncio.run(_ask(settings, files, text, namespace.preset))
+    return asyncio.run(_ask(settings, files, text, namespace.preset, namespace.evidence))
 
 
-async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str) -> int:
+async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str, evidence: bool) -> int:
     from backend.house import open_house
     from backend.tasks.registry import find_task
     from backend.terminal import Terminal
 
     _cancel_at_sigterm()
-    terminal = Terminal(sys.stdout, sys.stderr, whole=find_task(preset).revises and not sys.stdout.isatty())
+    whole = evidence or (find_task(preset).revises and not sys.stdout.isatty())
+    terminal = Terminal(sys.stdout, sys.stderr, whole=whole)
     with _kept_or_passing(settings) as folder:
         async with aclosing(open_house(settings, folder)) as house:
             conversation = house.history.create()
@@ -149,6 +153,7 @@ async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str
                 async with aclosing(answer) as events:
                     async for event in events:
                         terminal.show(event)
+                terminal.ground(house.chat.grounded(conversation), written=evidence)
             finally:
                 terminal.end()
     return 0
@@ -176,6 +181,7 @@ def batch(argv: Sequence[str]) -> int:
     parser.add_argument("--preset", metavar="NAME", default="caption", help="caption, receipt, latex, ... (caption)")
     parser.add_argument("--text", metavar="WORDS", default="", help="said with every file, such as “in Welsh”")
     parser.add_argument("--schema", metavar="FILE", type=Path, help=SCHEMA)
+    parser.add_argument("--evidence", action="store_true", help=EVIDENCE)
     parser.add_argument("--out", metavar="RESULTS", required=True, help="FILE.jsonl, .csv or .xlsx; .txt; or -")
     groups = ("model", "answers", "data")
     add_options(parser, groups)
@@ -183,10 +189,10 @@ def batch(argv: Sequence[str]) -> int:
     settings = read_settings(parser, groups, namespace, {"GLIMPSE_LOG_LEVEL": "critical"} | os.environ)
     _configure_logging(settings.log_level)
     text = _with_schema(namespace.schema, namespace.preset, namespace.text)
-    return asyncio.run(_batch(settings, namespace.folder.expanduser(), namespace.preset, text, namespace.out))
+    return asyncio.run(_batch(settings, namespace, text))
 
 
-async def _batch(settings: Settings, folder: Path, preset: str, text: str, out: str) -> int:
+async def _batch(settings: Settings, namespace: argparse.Namespace, text: str) -> int:
     from backend.batch.command import fill
     from backend.batch.files import find
     from backend.batch.results import open_results
@@ -196,13 +202,17 @@ async def _batch(settings: Settings, folder: Path, preset: str, text: str, out: 
     from backend.tasks.registry import find_task
 
     _cancel_at_sigterm()
+    folder, preset = namespace.folder.expanduser(), namespace.preset
     found = find(folder, find_task(preset).needs)
-    with closing(open_results(out, folder, found.sources, preset, sys.stdout, text)) as results:
+    with closing(open_results(namespace.out, folder, found.sources, preset, sys.stdout, text)) as results:
         results.keep(await still_true(results.rows, found.sources))
         with _kept_or_passing(settings) as data:
             async with aclosing(open_house(settings, data)) as house:
                 once, pages = Once(house.chat, house.history), house.store.pages
-                run = Batch(once, house.engine, pages, preset, text=text, video_frames=settings.video_frames)
+                run = Batch(
+                    once, house.engine, pages, preset, text=text, video_frames=settings.video_frames,
+                    evidence=namespace.evidence,
+                )  # fmt: skip
                 await fill(results, found, run, sys.stderr)
     return 0
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from backend.chat.grounds import NOWHERE, Grounded
+from backend.chat.grounds import NOWHERE, Grounded, json_with_evidence
 from backend.errors import InputError
 from backend.tasks.json_text import named
 from backend.types import Finished, Progress, Queued, Restarted, StreamEvent, TextDelta
@@ -92,8 +92,13 @@ class Terminal:
                 self.end()
                 self._err.write(f"(cut after {usage.completion_tokens} tokens)\n")
 
-    def ground(self, found: Sequence[Grounded]) -> None:
-        """Say after the answer how much of it stands on the image, and what does not."""
+    def ground(self, found: Sequence[Grounded], *, written: bool = False) -> None:
+        """Say after the answer how much of it stands on the image, and what does not.
+
+        Where the evidence is to be `written`, each JSON result and its evidence take the place of the answer.
+        """
+        if written and found and all(one.result.kind == "json" and one.result.whole for one in found):
+            self._held = "\n".join(map(json_with_evidence, found))
         self.end()
         for one in found:
             self._err.write("".join(f"({line})\n" for line in standing(one)))

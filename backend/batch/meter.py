@@ -7,6 +7,7 @@ from typing import TextIO
 
 from backend.batch.row import Row
 from backend.media.names import quoted
+from backend.tasks.json_text import named
 from backend.types import Progress
 
 _CLEAR = "\r\x1b[K"
@@ -25,13 +26,16 @@ class Meter:
         self._line = ""
 
     def advance(self, row: Row, total: int) -> None:
-        """Count a row; an error is said at once."""
+        """Count a row; an error, and values that stand nowhere on the image, are said at once."""
         self.done += 1
         self._times.append(self._clock())
         if row.error:
             self.errors += 1
             self.end()
             self._err.write(f"{_named(row)}\n")
+        elif row.nowhere:
+            self.end()
+            self._err.write(f"{_place(row)}: nowhere on the image: {', '.join(map(named, row.nowhere))}.\n")
         self.show(total)
 
     def show(self, total: int, name: str = "", progress: Progress | None = None) -> None:
@@ -58,8 +62,12 @@ class Meter:
 
 def _named(row: Row) -> str:
     """The error, with where it happened if it does not say so itself."""
-    place = quoted(row.file) + (f", page {row.page}" if row.page else "")
+    place = _place(row)
     return row.error if row.error and place in row.error else f"{place}: {row.error}"
+
+
+def _place(row: Row) -> str:
+    return quoted(row.file) + (f", page {row.page}" if row.page else "")
 
 
 def time_left(times: list[float], count: int) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from backend.tasks.data import data_in
 from backend.tasks.export import Cell
+from backend.tasks.json_text import named
 from backend.types import FinishReason
 
 Key = tuple[str, int | None]
@@ -18,7 +19,8 @@ class Row:
 
     `file` is its path below the folder, `sha256` its content; `page` counts from 1 and `pages` is how many there are,
     both None for what has none. Either there is an `answer`, or `error` is one sentence. `seconds` is what it took.
-    `text` was said to the model after the preset's own words.
+    `text` was said to the model after the preset's own words. `nowhere` are the paths of values that stand nowhere on
+    the image, and `evidence` where all of them stand, if that was asked for (`evidence_as_data`).
     """
 
     file: str
@@ -33,6 +35,8 @@ class Row:
     tokens: int | None = None
     seconds: float = 0.0
     text: str = ""
+    nowhere: tuple[str, ...] = ()
+    evidence: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> Key:
@@ -46,7 +50,7 @@ class Row:
 
     def dump(self) -> str:
         """The row as one line of JSON; an answer that is JSON stands in it as `data`, too."""
-        fields = asdict(self)
+        fields = {name: value for name, value in asdict(self).items() if value is not None or name != "evidence"}
         data = self.data
         return json.dumps(fields if data is None else fields | {"data": data}, ensure_ascii=False)
 
@@ -61,6 +65,7 @@ class Row:
         if not isinstance(fields, dict) or not {"file", "preset", "sha256", "answer"} <= fields.keys():
             raise ValueError("not a row")
         fields.pop("data", None)
+        fields["nowhere"] = tuple(fields.get("nowhere", ()))
         try:
             return cls(**fields)
         except TypeError as error:
@@ -75,11 +80,12 @@ def table(rows: Sequence[Row]) -> list[dict[str, Cell]]:
     """
     cells = [_said(row) for row in rows]
     said = dict.fromkeys(name for each in cells for name in each)
-    paged = any(row.page for row in rows)
+    paged, doubted = any(row.page for row in rows), any(row.nowhere for row in rows)
     return [
         {"file": row.file}
         | ({"page": row.page} if paged else {})
         | {name: each.get(name) for name in said}
+        | ({"nowhere on the image": ", ".join(map(named, row.nowhere)) or None} if doubted else {})
         | {"error": row.error, "finish_reason": row.finish_reason, "model": row.model, "seconds": row.seconds}
         for row, each in zip(rows, cells, strict=True)
     ]

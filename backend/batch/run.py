@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backend.batch.files import Source
 from backend.batch.row import Key, Row
+from backend.chat.grounds import Grounded, evidence_as_data
 from backend.chat.once import Once, grown
 from backend.engine.engine import Engine
 from backend.errors import EngineUnavailable, GlimpseError, QueueFull, StorageError, UnsupportedMedia
@@ -52,6 +53,7 @@ class Batch:
         text: str = "",
         sampling: SamplingParams | None = None,
         video_frames: int = 64,
+        evidence: bool = False,
     ) -> None:
         self._once = once
         self._engine = engine
@@ -60,6 +62,7 @@ class Batch:
         self._text = text
         self._sampling = sampling
         self._frames = video_frames
+        self._evidence = evidence
         self.total = 0
 
     async def rows(
@@ -140,8 +143,14 @@ class Batch:
                     await asyncio.sleep(_PATIENCE)
 
     async def _asked(self, file: Path, row: Row, tell: Tell) -> Row:
+        found: list[Grounded] = []
         stream = self._once.stream(
-            self._text, [file], task=self._preset, sampling=self._sampling, video_frames=self._frames
+            self._text,
+            [file],
+            task=self._preset,
+            sampling=self._sampling,
+            video_frames=self._frames,
+            ground=found.extend,
         )
         answer = ""
         end: Finished | None = None
@@ -162,6 +171,8 @@ class Batch:
             finish_reason=end.finish_reason,
             model=model.id if model else None,
             tokens=end.usage.completion_tokens,
+            nowhere=tuple(one.path for each in found for one in each.evidence if one.kind == "nowhere"),
+            evidence=evidence_as_data(found[0]) if self._evidence and found else None,
         )
 
 

@@ -4,13 +4,18 @@ python -m pytest tests/backend/test_terminal.py
 """
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 
+from backend.chat.grounds import Grounded
 from backend.errors import InputError
+from backend.evidence import evidence_of_json
+from backend.reader.page import Line, Page
+from backend.tasks.result import Result
 from backend.terminal import Terminal, sort_words
-from backend.types import Finished, Progress, Queued, Restarted, StreamEvent, TextDelta, Usage
+from backend.types import Finished, ImagePart, Progress, Queued, Restarted, StreamEvent, TextDelta, Usage
 
 EVENTS: list[StreamEvent] = [
     Queued(2),
@@ -121,3 +126,35 @@ def test_a_model_does_not_command_the_terminal_and_a_pipe_gets_every_character()
     text = "\x1b[2Jred\x07\tand\r\x9b31m blue\né"
     assert shown([TextDelta(text)], io.StringIO(), Tty()) == "[2Jred\tand31m blue\né\n"
     assert shown([TextDelta(text)], io.StringIO()) == f"{text}\n"
+
+
+def found(total: str) -> Grounded:
+    """A receipt of which the image has a total of 5.60."""
+    page = Page(300, 100, (Line("TOTAL 5.60", ((10.0, 10.0), (110.0, 10.0), (110.0, 30.0), (10.0, 30.0))),))
+    result = Result("json", f'{{"total": {total}}}')
+    return Grounded(result, (ImagePart("a" * 64),), (page,), evidence_of_json(result.source, [page]))
+
+
+def test_what_stands_nowhere_is_said_after_the_answer() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    terminal = Terminal(out, err)
+    terminal.show(TextDelta('{"total":9.99}'))
+    terminal.ground([found("9.99"), found("5.60")])
+    assert out.getvalue() == '{"total":9.99}\n'
+    assert err.getvalue() == (
+        "(0 of 1 value stands on the image)\n(total: it stands nowhere on the image)\n"
+        "(1 of 1 value stands on the image)\n"
+    )
+
+
+def test_the_evidence_takes_the_place_of_the_answer_where_it_is_asked_for() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    terminal = Terminal(out, err, whole=True)
+    terminal.show(TextDelta('{"total":5.60}'))
+    terminal.ground([found("5.60")], written=True)
+    assert json.loads(out.getvalue()) == {
+        "data": {"total": 5.6},
+        "evidence": {
+            "total": {"kind": "exact", "places": [{"image": 0, "box": [70, 10, 110, 30], "text": "TOTAL 5.60"}]}
+        },
+    }

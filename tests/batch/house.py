@@ -12,6 +12,7 @@ from backend.chat.once import Once
 from backend.engine.scripted import ScriptedEngine
 from backend.history import History
 from backend.media.store import MediaStore
+from backend.reader.page import Page
 from backend.tasks.registry import find_task
 
 
@@ -24,7 +25,8 @@ class House:
         self.engine = ScriptedEngine(["An answer."])
         self.history = History(root / "history.db")
         self.store = MediaStore(root / "media")
-        self.chat = Chat(self.engine, self.history, self.store)
+        self.pages: dict[str, Page] = {}
+        self.chat = Chat(self.engine, self.history, self.store, kept=self.pages.get)
         self.once = Once(self.chat, self.history)
 
     def batch(self, preset: str = "caption") -> Batch:

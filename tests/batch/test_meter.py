@@ -53,6 +53,13 @@ def test_errors_are_said_even_without_a_terminal() -> None:
     assert (meter.done, meter.errors) == (6, 2)
 
 
+def test_values_that_stand_nowhere_are_said_at_once() -> None:
+    plain = io.StringIO()
+    meter = Meter(plain, 0, clock=ticking(0, 1))
+    meter.advance(Row("a.png", "receipt", answer="{}", nowhere=("total", "items[0].unit_price")), 9)
+    assert plain.getvalue() == "“a.png”: nowhere on the image: total, items 1, unit price.\n"
+
+
 @pytest.mark.parametrize(
     ("times", "count", "seconds"),
     [([0.0], 5, None), ([0, 10], 5, 50), ([0, 100, 102], 5, 10), ([0, 100, 102, 106], 2, 6), ([0, 1, 2], 0, 0)],

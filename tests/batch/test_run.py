@@ -9,10 +9,12 @@ import pytest
 import pytest_asyncio
 
 from backend.batch.files import find
+from backend.batch.row import Row
 from backend.batch.run import Batch, still_true
 from backend.chat.once import OWNER, Once
 from backend.engine.scripted import Gate, Step
 from backend.errors import EngineUnavailable, GlimpseError, OutOfMemory, QueueFull
+from backend.reader.page import Line, Page
 from backend.types import EngineStatus, GenerationRequest
 from tests.backend.house import content, sha
 from tests.batch.house import House, all_of, brief
@@ -189,3 +191,26 @@ async def test_what_a_kill_left_in_the_history_goes_a_day_later(house: House, mo
     Once(house.chat, house.history)
     assert house.history.conversations(OWNER) == []
     assert [each.id for each in house.history.conversations("ada")] == [mine]
+
+
+def receipt_page(*rows: str) -> Page:
+    """Rows of text of 20 pixels, one below the other."""
+    quads = [((10.0, top), (200.0, top), (200.0, top + 20), (10.0, top + 20)) for top in range(10, 500, 30)]
+    return Page(300, 600, tuple(Line(row, quad) for row, quad in zip(rows, quads, strict=False)))
+
+
+async def test_a_row_says_what_stands_nowhere_and_with_evidence_where_the_rest_stands(house: House) -> None:
+    put(house, "a.png")
+    house.pages[sha("a.png")] = receipt_page("Corner Shop", "TOTAL 5.60")
+    house.engine.script = ['{"shop":"Corner Shop","total":9.99}']
+    (row,) = await house.rows("receipt")
+    assert (row.nowhere, row.evidence) == (("total",), None)
+    house.engine.script = ['{"shop":"Corner Shop","total":5.60}']
+    batch = Batch(house.once, house.engine, house.store.pages, "receipt", evidence=True)
+    (row,) = await all_of(batch.rows(find(house.folder, "image").sources))
+    assert row.nowhere == ()
+    assert row.evidence == {
+        "shop": {"kind": "exact", "places": [{"image": 0, "box": [10, 10, 200, 30], "text": "Corner Shop"}]},
+        "total": {"kind": "exact", "places": [{"image": 0, "box": [124, 40, 200, 60], "text": "TOTAL 5.60"}]},
+    }
+    assert Row.load(row.dump()) == row

@@ -18,8 +18,8 @@ from transformers.models.mllama.image_processing_pil_mllama import (
 )
 from transformers.models.mllama.processing_mllama import get_cross_attention_token_mask
 
-from training.labels import CHARACTER_CLASS, MAX_INDEX, ROLE_CLASS
 from backend.reader.prompt import CLOSE, INTRODUCTION
+from training.labels import CHARACTER_CLASS, MAX_INDEX, ROLE_CLASS
 from training.tokenizer import BEGIN, END, IMAGE, START, TURN
 from training.values import PAGE, Answer, Chat, Drawing, Mark, Turn
 
@@ -211,7 +211,7 @@ class Encoder:
         return list(self.fast.encode(text, add_special_tokens=False).ids)
 
     def _question(self, turn: Turn) -> tuple[list[int], list[int] | None]:
-        """Token ids of a turn up to its answer, and for each character of its page the place of its token among them."""
+        """Token ids of a turn up to its answer, and for each character of its page where its token is."""
         before = self._head("user") + IMAGE * len(turn.drawings)
         page = INTRODUCTION + turn.page + CLOSE if turn.page else ""
         text = f"{before}{page}{turn.question}{TURN}{self._head('assistant')}"
@@ -236,7 +236,9 @@ class Encoder:
         keys, places = list[int](), list[int]()
         for piece in answer:
             table = known.get(piece.drawing)
-            found = [table[mark] if table and (mark := piece.mark_of(at)) >= 0 else -1 for at in range(len(piece.text))]
+            found = [
+                table[mark] if table and (mark := piece.mark_of(at)) >= 0 else -1 for at in range(len(piece.text))
+            ]
             nowhere = [-1] * len(found)
             keys += nowhere if piece.drawing == PAGE else found
             places += found if piece.drawing == PAGE else nowhere

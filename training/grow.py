@@ -106,7 +106,11 @@ def _widened(name: str, old: Tensor, new: Tensor) -> Tensor:
         made = torch.ones_like(new)
         made[: len(old)] = old
         # A norm over more numbers of which the new ones are zero.
-        return made * math.sqrt(len(old) / len(new)) if "norm" in name else torch.cat([old, torch.zeros(len(new) - len(old))])
+        return (
+            made * math.sqrt(len(old) / len(new))
+            if "norm" in name
+            else torch.cat([old, torch.zeros(len(new) - len(old))])
+        )
     made = new.clone()
     writes = name.endswith(("o_proj.weight", "down_proj.weight", "multi_modal_projector.weight"))
     made[:, old.shape[1] :] = 0.0 if name.endswith(("o_proj.weight", "down_proj.weight")) else made[:, old.shape[1] :]

@@ -67,7 +67,8 @@ SIDE = 336
 
 TRAINING = Mixture(
     weights={
-        "page": 0.47, "document": 0.13, "sign": 0.03, "receipt": 0.02, "scene": 0.09, "formula": 0.12, "clock": 0.05, "clip": 0.05,
+        "page": 0.47, "document": 0.13, "sign": 0.03, "receipt": 0.02, "scene": 0.09, "formula": 0.12, "clock": 0.05,
+        "clip": 0.05,
         "pair": 0.01, "text": 0.02, "drill": 0.01, "other": 0.02,
     },
     receipt=receipts.Range(

@@ -74,12 +74,13 @@ def config(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> MllamaConfig:
     text = {
         "vocab_size": image, "hidden_size": shape.text_width, "intermediate_size": shape.text_width * 8 // 3,
         "num_hidden_layers": shape.text_layers, "cross_attention_layers": list(shape.cross_layers),
-        "num_attention_heads": shape.text_heads, "num_key_value_heads": shape.text_heads, "max_position_embeddings": 4096,
+        "num_attention_heads": shape.text_heads, "num_key_value_heads": shape.text_heads,
+        "max_position_embeddings": 4096,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
         "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id, "tie_word_embeddings": False,
     }  # fmt: skip
-    # Clips come as bare sheets: no sentence about them goes with them. Images come with the text that was read on them.
+    # Clips come as bare sheets, without a sentence about them. Images come with the text that was read on them.
     return MllamaConfig(vision_config=vision, text_config=text, image_token_index=image, clip_note="", reads_text=True)
 
 

@@ -75,7 +75,8 @@ def as_json(receipt: Receipt) -> Answer:
     """The receipt preset's JSON, compact, in the schema's order."""
     return joined([
         '{"shop":', *_text(receipt, "shop"), ',"address":', *_text(receipt, "address"),
-        ',"date":', *_quoted_told(receipt, "date", str(receipt.day)), ',"time":', *_quoted_told(receipt, "time", receipt.time),
+        ',"date":', *_quoted_told(receipt, "date", str(receipt.day)), ',"time":', *_quoted_told(receipt, "time",
+        receipt.time),
         ',"currency":', f'"{receipt.currency}"' if receipt.currency else "null",
         ',"items":', *_listed([_item(receipt, number) for number in range(len(receipt.goods))]),
         ',"subtotal":', *_amount(receipt, "subtotal", receipt.subtotal),
@@ -92,7 +93,8 @@ def read(receipt: Receipt, rng: random.Random) -> Turn:
 
 # A key of a person's own schema, and what of the receipt it asks for.
 _KEYS: dict[str, tuple[str, ...]] = {
-    "shop": ("shop", "merchant", "company", "vendor", "store", "store_name", "seller", "shop_name", "supplier", "business"),
+    "shop": ("shop", "merchant", "company", "vendor", "store", "store_name", "seller", "shop_name", "supplier",
+    "business"),
     "address": ("address", "shop_address", "location", "merchant_address", "street"),
     "date": ("date", "day", "purchase_date", "invoice_date", "issued"),
     "time": ("time", "time_of_day", "printed_at"),
@@ -148,13 +150,31 @@ def _sum(receipt: Receipt, role: str, cents: int) -> list[Piece | str]:
 
 
 def _total(receipt: Receipt, rng: random.Random) -> Turn:
-    asked = ("What is the total?", "How much is it in total?", "what is the total", "How much did it cost?", "Total?", "What did they pay in total?", "How much money was spent?")
+    asked = (
+        "What is the total?",
+        "How much is it in total?",
+        "what is the total",
+        "How much did it cost?",
+        "Total?",
+        "What did they pay in total?",
+        "How much money was spent?",
+    )
     return _answered(rng, asked, ["The total is ", *_sum(receipt, "total", receipt.total), "."])
 
 
 def _shop(receipt: Receipt, rng: random.Random) -> Turn:
-    asked = ("Which shop is it from?", "Which shop?", "What is the name of the shop?", "Where was it?", "Who issued it?", "What is the company?", "Which store is this from?")
-    return _answered(rng, asked, ["It is from ", receipt.page.copy("shop"), "."] if "shop" in receipt.page.fields else None)
+    asked = (
+        "Which shop is it from?",
+        "Which shop?",
+        "What is the name of the shop?",
+        "Where was it?",
+        "Who issued it?",
+        "What is the company?",
+        "Which store is this from?",
+    )
+    return _answered(
+        rng, asked, ["It is from ", receipt.page.copy("shop"), "."] if "shop" in receipt.page.fields else None
+    )
 
 
 def _address(receipt: Receipt, rng: random.Random) -> Turn:
@@ -163,7 +183,9 @@ def _address(receipt: Receipt, rng: random.Random) -> Turn:
 
 
 def _when(receipt: Receipt, rng: random.Random) -> Turn:
-    question = rng.choice(("When was it?", "When?", "What is the date?", "On which day was it?", "What date is printed?"))
+    question = rng.choice(
+        ("When was it?", "When?", "What is the date?", "On which day was it?", "What date is printed?")
+    )
     if receipt.day is None:
         return Turn(question, say("No date is printed."))
     parts: list[Piece | str] = ["It was on ", *_told(receipt, "date", str(receipt.day))]
@@ -183,32 +205,59 @@ def _payment(receipt: Receipt, rng: random.Random) -> Turn:
 
 
 def _tax_asked(receipt: Receipt, rng: random.Random) -> Turn:
-    asked = ("How much tax is on it?", "How much is the tax?", "What is the tax?", "How much VAT is there?", "How much is the GST?")
-    return _answered(rng, asked, ["The tax is ", *_sum(receipt, "tax0.amount", receipt.taxes[0].cents), "."] if receipt.taxes else None)
+    asked = (
+        "How much tax is on it?",
+        "How much is the tax?",
+        "What is the tax?",
+        "How much VAT is there?",
+        "How much is the GST?",
+    )
+    return _answered(
+        rng,
+        asked,
+        ["The tax is ", *_sum(receipt, "tax0.amount", receipt.taxes[0].cents), "."] if receipt.taxes else None,
+    )
 
 
 def _subtotal(receipt: Receipt, rng: random.Random) -> Turn:
     asked = ("What is the subtotal?", "How much is it before tax?", "subtotal?")
-    return _answered(rng, asked, ["The subtotal is ", *_sum(receipt, "subtotal", receipt.subtotal), "."] if receipt.subtotal is not None else None)
+    return _answered(
+        rng,
+        asked,
+        ["The subtotal is ", *_sum(receipt, "subtotal", receipt.subtotal), "."]
+        if receipt.subtotal is not None
+        else None,
+    )
 
 
 def _count(receipt: Receipt, rng: random.Random) -> Turn:
     count = len(receipt.goods)
-    return _answered(rng, ("How many items are there?", "How many items?", "How many different things were bought?"), [f"There {'are' if count > 1 else 'is'} {count} item{'s' if count > 1 else ''}."])
+    return _answered(
+        rng,
+        ("How many items are there?", "How many items?", "How many different things were bought?"),
+        [f"There {'are' if count > 1 else 'is'} {count} item{'s' if count > 1 else ''}."],
+    )
 
 
 def _price(receipt: Receipt, rng: random.Random) -> Turn:
     number = rng.randrange(len(receipt.goods))
     name = receipt.page.copy(f"item{number}.name").text
-    asked = rng.choice(("How much was the {}?", "What did the {} cost?", "How much is the {}?", "price of {}?", "How much for {}?"))
+    asked = rng.choice(
+        ("How much was the {}?", "What did the {} cost?", "How much is the {}?", "price of {}?", "How much for {}?")
+    )
     shown = rng.choice((name, name, name.lower(), name.title()))
-    return Turn(asked.format(shown), joined(["It was ", *_sum(receipt, f"item{number}.amount", receipt.goods[number].cents), "."]))
+    return Turn(
+        asked.format(shown),
+        joined(["It was ", *_sum(receipt, f"item{number}.amount", receipt.goods[number].cents), "."]),
+    )
 
 
 def _ordered(receipt: Receipt, rng: random.Random) -> Turn:
     count = len(receipt.goods)
     word, number = rng.choice((("first", 0), ("last", count - 1), *((("second", 1),) if count > 1 else ())))
-    return Turn(f"What is the {word} item?", joined([f"The {word} item is ", receipt.page.copy(f"item{number}.name"), "."]))
+    return Turn(
+        f"What is the {word} item?", joined([f"The {word} item is ", receipt.page.copy(f"item{number}.name"), "."])
+    )
 
 
 def _quantity(receipt: Receipt, rng: random.Random) -> Turn | None:
@@ -217,13 +266,22 @@ def _quantity(receipt: Receipt, rng: random.Random) -> Turn | None:
         return None
     number = rng.choice(known)
     name = receipt.page.copy(f"item{number}.name").text
-    return Turn(rng.choice(("How many {} were bought?", "How many {}?", "What is the quantity of {}?")).format(name), joined(["There were ", *_told(receipt, f"item{number}.quantity", str(receipt.goods[number].quantity)), "."]))
+    return Turn(
+        rng.choice(("How many {} were bought?", "How many {}?", "What is the quantity of {}?")).format(name),
+        joined(["There were ", *_told(receipt, f"item{number}.quantity", str(receipt.goods[number].quantity)), "."]),
+    )
 
 
 def _caption(receipt: Receipt, rng: random.Random) -> Turn:
     question = rng.choice((*prompts.CAPTIONS, *prompts.CAPTION_OTHER))
     count = len(receipt.goods)
-    parts: list[Piece | str] = ["A receipt from ", receipt.page.copy("shop"), f" with {count} item{'s' if count > 1 else ''}, total ", *_sum(receipt, "total", receipt.total), "."]
+    parts: list[Piece | str] = [
+        "A receipt from ",
+        receipt.page.copy("shop"),
+        f" with {count} item{'s' if count > 1 else ''}, total ",
+        *_sum(receipt, "total", receipt.total),
+        ".",
+    ]
     return Turn(question, joined(parts))
 
 
@@ -232,14 +290,19 @@ def _unknown(receipt: Receipt, rng: random.Random) -> Turn:
 
 
 STRANGE = (
-    "What happens between 0:01 and 0:03?", "Is it blue?", "Who won?", "Why?", "asdf", "Play some music.", "What moves?", "Sing it.", "How does it feel?",
-    "What is the meaning of life?", "Does she like it?", "How tall is he?", "Turn it around.", "What happens at 0:05?", "Which animal is it?", "Can you fly?",
-    "Is there a cat in it?", "How many shapes are there?", "What color is the circle?", "Delete the file.", "What did I say before?", "blah blah", "Is she happy?",
-    "What sound does it make?", "Who is the president?", "What is left of the square?", "Make it bigger.", "Is it raining there?", "When does the clip end?",
+    "What happens between 0:01 and 0:03?", "Is it blue?", "Who won?", "Why?", "asdf", "Play some music.",
+    "What moves?", "Sing it.", "How does it feel?",
+    "What is the meaning of life?", "Does she like it?", "How tall is he?", "Turn it around.",
+    "What happens at 0:05?", "Which animal is it?", "Can you fly?",
+    "Is there a cat in it?", "How many shapes are there?", "What color is the circle?", "Delete the file.",
+    "What did I say before?", "blah blah", "Is she happy?",
+    "What sound does it make?", "Who is the president?", "What is left of the square?", "Make it bigger.",
+    "Is it raining there?", "When does the clip end?",
 )  # fmt: skip
 
 ASKERS: tuple[tuple[Asker, int], ...] = (
-    (_total, 4), (_shop, 3), (_address, 3), (_when, 4), (_time, 2), (_payment, 2), (_tax_asked, 2), (_subtotal, 1), (_count, 1), (_price, 5), (_ordered, 2),
+    (_total, 4), (_shop, 3), (_address, 3), (_when, 4), (_time, 2), (_payment, 2), (_tax_asked, 2), (_subtotal, 1),
+    (_count, 1), (_price, 5), (_ordered, 2),
     (_quantity, 2), (_caption, 2), (_unknown, 1), (own, 3),
 )  # fmt: skip
 
@@ -247,8 +310,14 @@ ASKERS: tuple[tuple[Asker, int], ...] = (
 def document_question(receipt: Receipt, rng: random.Random) -> Turn | None:
     """The document preset asked of a receipt: an answer and the row that says so."""
     asked: dict[str, tuple[str, str]] = {
-        "total": (rng.choice(("What is the total?", "How much is to be paid?", "What is the amount due?")), "The total is "),
-        "shop": (rng.choice(("Who is it from?", "What is this document, and who is it from?")), "It is a receipt from "),
+        "total": (
+            rng.choice(("What is the total?", "How much is to be paid?", "What is the amount due?")),
+            "The total is ",
+        ),
+        "shop": (
+            rng.choice(("Who is it from?", "What is this document, and who is it from?")),
+            "It is a receipt from ",
+        ),
         "date": (rng.choice(("What is the date?", "When was it issued?")), "The date is "),
         "payment": (rng.choice(("How was it paid?",)), "It was paid with "),
     }

@@ -13,46 +13,85 @@ from training.pages import Cell, Page, Sheet, day, joined, write
 from training.values import PAGE, Piece, Turn, say
 
 LABELS: dict[str, tuple[str, ...]] = {
-    "name": ("Name", "Customer", "Passenger", "Patient", "Contact", "Guest", "Tenant", "Prepared by", "Signed by", "Recipient", "Student", "Owner"),
-    "number": ("Invoice no.", "Order number", "Booking ref", "Account no.", "Contract no.", "Policy number", "Case no.", "Customer ID", "Ticket no.", "Serial no.", "Meter no.", "Licence"),
-    "day": ("Date", "Due date", "Date of birth", "Departure date", "Valid until", "Issued", "Delivery date", "Check-in", "Check-out", "Expiry date", "Payment due"),
+    "name": ("Name", "Customer", "Passenger", "Patient", "Contact", "Guest", "Tenant", "Prepared by", "Signed by",
+    "Recipient", "Student", "Owner"),
+    "number": ("Invoice no.", "Order number", "Booking ref", "Account no.", "Contract no.", "Policy number",
+    "Case no.", "Customer ID", "Ticket no.", "Serial no.", "Meter no.", "Licence"),
+    "day": ("Date", "Due date", "Date of birth", "Departure date", "Valid until", "Issued", "Delivery date",
+    "Check-in", "Check-out", "Expiry date", "Payment due"),
     "time": ("Time", "Departure", "Arrival", "Boarding", "Opening time", "Start", "Doors open", "Pick-up"),
-    "money": ("Amount", "Total due", "Price", "Deposit", "Fee", "Balance", "Rent", "Fine", "Salary", "Premium", "Amount due"),
+    "money": ("Amount", "Total due", "Price", "Deposit", "Fee", "Balance", "Rent", "Fine", "Salary", "Premium",
+    "Amount due"),
     "place": ("Address", "Venue", "From", "To", "Location", "Destination", "Room", "Gate", "Seat", "Platform"),
     "count": ("Quantity", "Guests", "Pages", "Nights", "Adults", "Weight", "Height", "Units", "Dosage", "Consumption"),
     "phone": ("Phone", "Tel", "Fax", "Mobile", "Emergency contact"),
     "mail": ("E-mail", "Email", "Website", "Web"),
 }  # fmt: skip
 
-TITLES = ("INVOICE", "Booking confirmation", "BOARDING PASS", "Delivery note", "RENTAL AGREEMENT", "Prescription", "MEMBERSHIP CARD", "Concert ticket", "Bank statement", "NOTICE",
-          "Certificate of attendance", "Application form", "Parking permit", "ELECTRICITY BILL", "Order summary", "Warranty card", "Appointment", "Shipping label", "Report", "MENU")  # fmt: skip
+TITLES = ("INVOICE", "Booking confirmation", "BOARDING PASS", "Delivery note", "RENTAL AGREEMENT", "Prescription",
+    "MEMBERSHIP CARD", "Concert ticket", "Bank statement", "NOTICE",
+          "Certificate of attendance", "Application form", "Parking permit", "ELECTRICITY BILL", "Order summary",
+          "Warranty card", "Appointment", "Shipping label", "Report", "MENU")  # fmt: skip
 
 SENTENCES = (
-    ("The {thing} takes place on {day} in {place}.", "When does the {thing} take place?", "day", "The {thing} takes place on ", "day"),
+    ("The {thing} takes place on {day} in {place}.", "When does the {thing} take place?", "day",
+    "The {thing} takes place on ", "day"),
     ("Please pay {money} before {day}.", "How much must be paid?", "money", "The amount to pay is ", "money"),
     ("Please pay {money} before {day}.", "By when must it be paid?", "day", "It must be paid before ", "day"),
-    ("The {thing} opens at {time} and closes at {time2}.", "When does the {thing} close?", "time2", "The {thing} closes at ", "time2"),
-    ("The {thing} opens at {time} and closes at {time2}.", "When does the {thing} open?", "time", "The {thing} opens at ", "time"),
-    ("For questions call {phone} or write to {person}.", "Which number can be called?", "phone", "The number is ", "phone"),
-    ("For questions call {phone} or write to {person}.", "To whom can one write?", "person", "One can write to ", "person"),
+    ("The {thing} opens at {time} and closes at {time2}.", "When does the {thing} close?", "time2",
+    "The {thing} closes at ", "time2"),
+    ("The {thing} opens at {time} and closes at {time2}.", "When does the {thing} open?", "time",
+    "The {thing} opens at ", "time"),
+    ("For questions call {phone} or write to {person}.", "Which number can be called?", "phone", "The number is ",
+    "phone"),
+    ("For questions call {phone} or write to {person}.", "To whom can one write?", "person", "One can write to ",
+    "person"),
     ("Entry costs {money}, for children {money2}.", "How much does entry cost?", "money", "Entry costs ", "money"),
-    ("Entry costs {money}, for children {money2}.", "How much does it cost for children?", "money2", "For children it costs ", "money2"),
+    ("Entry costs {money}, for children {money2}.", "How much does it cost for children?", "money2",
+    "For children it costs ", "money2"),
     ("{person} was born in {place} in {year}.", "Where was {person} born?", "place", "{person} was born in ", "place"),
-    ("{person} was born in {place} in {year}.", "In which year was {person} born?", "year", "{person} was born in ", "year"),
+    ("{person} was born in {place} in {year}.", "In which year was {person} born?", "year", "{person} was born in ",
+    "year"),
     ("The lift is closed until {day}.", "Until when is the lift closed?", "day", "It is closed until ", "day"),
-    ("Your parcel will arrive on {day} between {time} and {time2}.", "When will the parcel arrive?", "day", "It will arrive on ", "day"),
+    ("Your parcel will arrive on {day} between {time} and {time2}.", "When will the parcel arrive?", "day",
+    "It will arrive on ", "day"),
     ("Take {count} tablets every {count2} hours.", "How many tablets should be taken?", "count", "Take ", "count"),
-    ("The contract ends on {day} and can be cancelled by {person}.", "When does the contract end?", "day", "It ends on ", "day"),
-    ("Trains to {place} leave at {time} from platform {count}.", "From which platform does the train to {place} leave?", "count", "It leaves from platform ", "count"),
-    ("Trains to {place} leave at {time} from platform {count}.", "When does the train to {place} leave?", "time", "It leaves at ", "time"),
+    ("The contract ends on {day} and can be cancelled by {person}.", "When does the contract end?", "day",
+    "It ends on ", "day"),
+    ("Trains to {place} leave at {time} from platform {count}.",
+    "From which platform does the train to {place} leave?", "count", "It leaves from platform ", "count"),
+    ("Trains to {place} leave at {time} from platform {count}.", "When does the train to {place} leave?", "time",
+    "It leaves at ", "time"),
     ("Room {count} is on floor {count2}.", "On which floor is room {count}?", "count2", "It is on floor ", "count2"),
-    ("The {thing} was written by {person} in {year}.", "Who wrote the {thing}?", "person", "It was written by ", "person"),
-    ("Speed limit {count} from {time} to {time2}.", "What is the speed limit?", "count", "The speed limit is ", "count"),
+    ("The {thing} was written by {person} in {year}.", "Who wrote the {thing}?", "person", "It was written by ",
+    "person"),
+    ("Speed limit {count} from {time} to {time2}.", "What is the speed limit?", "count", "The speed limit is ",
+    "count"),
 )  # fmt: skip
-THINGS = ("meeting", "concert", "course", "market", "library", "pool", "museum", "party", "lesson", "report", "play", "office", "exam", "tour", "workshop", "shop")
-FILLERS = ("Dear customer,", "Thank you for your order.", "Kind regards", "Please keep this page.", "We look forward to your visit.", "This notice replaces all earlier ones.", "No smoking.",
-           "All prices include tax.", "Bring your own lunch.", "Terms and conditions apply.", "Page 1 of 2", "See the other side.", "Children under 12 need an adult.", "CONFIDENTIAL",
-           "Subject to change.", "Keep out of reach of children.", "With best wishes", "Yours sincerely", "Dogs must be kept on a lead.")  # fmt: skip
+THINGS = (
+    "meeting",
+    "concert",
+    "course",
+    "market",
+    "library",
+    "pool",
+    "museum",
+    "party",
+    "lesson",
+    "report",
+    "play",
+    "office",
+    "exam",
+    "tour",
+    "workshop",
+    "shop",
+)
+FILLERS = ("Dear customer,", "Thank you for your order.", "Kind regards", "Please keep this page.",
+    "We look forward to your visit.", "This notice replaces all earlier ones.", "No smoking.",
+           "All prices include tax.", "Bring your own lunch.", "Terms and conditions apply.", "Page 1 of 2",
+           "See the other side.", "Children under 12 need an adult.", "CONFIDENTIAL",
+           "Subject to change.", "Keep out of reach of children.", "With best wishes", "Yours sincerely",
+           "Dogs must be kept on a lead.")  # fmt: skip
 
 
 def _person(rng: random.Random) -> str:
@@ -62,7 +101,13 @@ def _person(rng: random.Random) -> str:
 def _day(rng: random.Random) -> str:
     when = date(2000, 1, 1) + timedelta(rng.randrange(11000))
     country = rng.choice(page_words.COUNTRIES)
-    return rng.choice((day(when, rng.choice(country.dates), country.name), f"{when.day} {when:%B}", f"{when:%A}, {when.day} {when:%B %Y}"))
+    return rng.choice(
+        (
+            day(when, rng.choice(country.dates), country.name),
+            f"{when.day} {when:%B}",
+            f"{when:%A}, {when.day} {when:%B %Y}",
+        )
+    )
 
 
 def _value(kind: str, rng: random.Random) -> str:
@@ -74,11 +119,26 @@ def _value(kind: str, rng: random.Random) -> str:
         case "day":
             return _day(rng)
         case "time":
-            return f"{rng.randint(0, 23)}:{rng.randint(0, 59):02d}{rng.choice(('', '', ' h', ' Uhr'))}" if rng.random() < 0.7 else f"{rng.randint(1, 12)} {rng.choice(('am', 'pm'))}"
+            return (
+                f"{rng.randint(0, 23)}:{rng.randint(0, 59):02d}{rng.choice(('', '', ' h', ' Uhr'))}"
+                if rng.random() < 0.7
+                else f"{rng.randint(1, 12)} {rng.choice(('am', 'pm'))}"
+            )
         case "money":
-            return rng.choice(("€{}", "${}", "{} EUR", "£{}", "RM {}", "{} USD", "CHF {}")).format(f"{rng.randint(1, 2500)}{rng.choice(('', '.00', '.50', f'.{rng.randint(0, 99):02d}'))}")
+            return rng.choice(("€{}", "${}", "{} EUR", "£{}", "RM {}", "{} USD", "CHF {}")).format(
+                f"{rng.randint(1, 2500)}{rng.choice(('', '.00', '.50', f'.{rng.randint(0, 99):02d}'))}"
+            )
         case "place":
-            return rng.choice((name(rng), f"{name(rng)} {name(rng)}", fill("# N Street", rng), f"Room {rng.randint(1, 400)}", f"{rng.choice('ABCDEF')}{rng.randint(1, 40)}", f"{name(rng)} Hall"))
+            return rng.choice(
+                (
+                    name(rng),
+                    f"{name(rng)} {name(rng)}",
+                    fill("# N Street", rng),
+                    f"Room {rng.randint(1, 400)}",
+                    f"{rng.choice('ABCDEF')}{rng.randint(1, 40)}",
+                    f"{name(rng)} Hall",
+                )
+            )
         case "count":
             return f"{rng.randint(1, 300)}{rng.choice(('', '', '', ' kg', ' cm', ' kWh', ' ml', ' pcs'))}"
         case "phone":
@@ -119,7 +179,22 @@ def _letter(rng: random.Random) -> tuple[Page, list[tuple[str, str, str]]]:
     count, width = rng.randint(1, 4), rng.randint(24, 70)
     for number in range(count):
         form, question, kind, begin, _ = rng.choice(SENTENCES)
-        values = {slot: _value(slot.rstrip("2"), rng) for slot in ("day", "money", "time", "time2", "phone", "person", "money2", "place", "year", "count", "count2")}
+        values = {
+            slot: _value(slot.rstrip("2"), rng)
+            for slot in (
+                "day",
+                "money",
+                "time",
+                "time2",
+                "phone",
+                "person",
+                "money2",
+                "place",
+                "year",
+                "count",
+                "count2",
+            )
+        }
         values["thing"] = rng.choice(THINGS)
         role = f"fact{number}"
         cells: list[Cell] = []
@@ -171,7 +246,33 @@ def _merged(row: list[Cell]) -> list[Cell]:
     return merged
 
 
-HEADS = ("Name", "Item", "Price", "Qty", "Date", "Total", "City", "Code", "Year", "Team", "Points", "Amount", "Time", "Country", "Units", "Product", "Score", "Rank", "Size", "Color", "Stock", "Monday", "Tuesday", "Q1", "Q2")
+HEADS = (
+    "Name",
+    "Item",
+    "Price",
+    "Qty",
+    "Date",
+    "Total",
+    "City",
+    "Code",
+    "Year",
+    "Team",
+    "Points",
+    "Amount",
+    "Time",
+    "Country",
+    "Units",
+    "Product",
+    "Score",
+    "Rank",
+    "Size",
+    "Color",
+    "Stock",
+    "Monday",
+    "Tuesday",
+    "Q1",
+    "Q2",
+)
 
 
 def _cell(head: str, rng: random.Random) -> str:
@@ -256,7 +357,9 @@ def turns(rng: random.Random, questions: int) -> tuple[Turn, ...]:
     if kind == "form":
         page, labels = _form(rng)
         for label, role in rng.sample(labels, min(len(labels), rng.randint(1, questions))):
-            question = rng.choice(("What is the {}?", "What is the {} on it?", "Which {} is given?", "{}?")).format(label.lower() if rng.random() < 0.7 else label)
+            question = rng.choice(("What is the {}?", "What is the {} on it?", "Which {} is given?", "{}?")).format(
+                label.lower() if rng.random() < 0.7 else label
+            )
             told.append(_ask(page, question, f"The {label.lower()} is ", role, rng, rng.random() < 0.5))
     else:
         page, facts = _letter(rng)
@@ -286,7 +389,14 @@ SAYS = "I can only tell the text on it:\n"
 
 def _says(page: Page, rng: random.Random) -> Turn:
     """A picture described by the text on it alone, all that there is to tell."""
-    asked = (*prompts.CAPTIONS, *prompts.CAPTION_OTHER, "What does it say?", "What is written there?", "Read it.", "What is on the sign?")
+    asked = (
+        *prompts.CAPTIONS,
+        *prompts.CAPTION_OTHER,
+        "What does it say?",
+        "What is written there?",
+        "Read it.",
+        "What is on the sign?",
+    )
     return Turn(rng.choice(asked), joined([SAYS, Piece(page.text, tuple(range(len(page.text))), PAGE)]))
 
 
@@ -294,9 +404,34 @@ def sign(rng: random.Random) -> tuple[Turn, ...]:
     """A few words on something that is no page: a photograph, a screen, a sign. No receipt is made of it."""
     sheet = Sheet()
     for _ in range(rng.randint(1, 4)):
-        sheet.row(rng.choice((name(rng), f"{name(rng)} {name(rng)}".upper(), rng.choice(FILLERS), rng.choice(page_words.TRADES), coded("0000", rng), coded("XX 000", rng), fill("N Street", rng))))
+        sheet.row(
+            rng.choice(
+                (
+                    name(rng),
+                    f"{name(rng)} {name(rng)}".upper(),
+                    rng.choice(FILLERS),
+                    rng.choice(page_words.TRADES),
+                    coded("0000", rng),
+                    coded("XX 000", rng),
+                    fill("N Street", rng),
+                )
+            )
+        )
     page = write(sheet, rng)
     told = [_says(page, rng)] if rng.random() < 0.7 else [Turn(rng.choice(STRANGE), say(UNKNOWN))]
     if rng.random() < 0.3:
-        told.append(Turn(rng.choice(("Who is this?", "What animal is this?", "What is the weather like?", "Where was this taken?", "How many people are there?")), say(text.CANNOT)))
+        told.append(
+            Turn(
+                rng.choice(
+                    (
+                        "Who is this?",
+                        "What animal is this?",
+                        "What is the weather like?",
+                        "Where was this taken?",
+                        "How many people are there?",
+                    )
+                ),
+                say(text.CANNOT),
+            )
+        )
     return (Turn(told[0].question, told[0].answer, (), page.text), *told[1:])

@@ -1,4 +1,4 @@
-"""A picture of a page of text, as small as a model sees it; what stands on it is known from its text, not from marks."""
+"""A picture of a page of text, as small as a model sees it; what it says is known from its text, not from marks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Pages of text as an OCR reader gives them: rows of cells, misread here and there, with every field's characters known.
+"""Pages of text as an OCR reader gives them: rows of cells, some misread, with each field's characters known.
 
-Example: `Sheet().row("TOTAL", "  ", ("12.90", "total"))` written out is `TOTAL  12.90`, and the written page knows that
-the field "total" is its characters [7, 12). A role with "~" behind it is never misread.
+Example: `Sheet().row("TOTAL", "  ", ("12.90", "total"))` written out is `TOTAL  12.90`, and the page knows
+that the field "total" is its characters [7, 12). A role with "~" behind it is never misread.
 """
 
 from __future__ import annotations
@@ -11,24 +11,78 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from backend.reader.page import COLUMN
 from training.values import PAGE, Piece
 
 Cell = tuple[str, str]
 """A text and the role of the field that it belongs to, "" for none."""
 
 MONTHS = {
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split(),
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split(),
+    "de": [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ],
+    "fr": [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
+    "es": [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ],
 }
-ENGLISH_MONTHS = "January February March April May June July August September October November December".split()
+ENGLISH_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 _MISREAD = {
-    "l": "I1", "I": "l1", "1": "Il", "0": "O", "O": "0D", "o": "a0", "S": "5s", "5": "S", "B": "8", "8": "B", "G": "6C", "Z": "2",
-    "e": "c", "c": "eo", "m": "rn", "n": "ri", "t": "l", "i": "lj", "a": "e", "u": "v", ".": ",", ",": ".", ":": ".;", "E": "F", "H": "M",
+    "l": "I1", "I": "l1", "1": "Il", "0": "O", "O": "0D", "o": "a0", "S": "5s", "5": "S", "B": "8", "8": "B",
+    "G": "6C", "Z": "2",
+    "e": "c", "c": "eo", "m": "rn", "n": "ri", "t": "l", "i": "lj", "a": "e", "u": "v", ".": ",", ",": ".", ":": ".;",
+    "E": "F", "H": "M",
     "N": "H", "D": "O", "C": "G", "R": "P", "é": "e", "ü": "u", "ö": "o", "x": "×", "-": "·",
 }  # fmt: skip
+
 
 @dataclass
 class Sheet:
@@ -122,7 +176,7 @@ def amount(cents: int, comma: bool, rng: random.Random, places: int = 2) -> str:
 
 
 def day(when: date, form: str, country: str) -> str:
-    """A day in a `strftime` form, its month in the country's language; capitals now and then as the form's day tells."""
+    """A day in a `strftime` form, its month in the country's language."""
     month = MONTHS.get(country, ENGLISH_MONTHS)[when.month - 1]
     text = form.replace("%B", month).replace("%b", month[:3] if country not in MONTHS else month[:4].rstrip("."))
     return when.strftime(text)

@@ -1,7 +1,7 @@
 """Scores receipts as a person's machine reads them: a folder of photographs and keys, through the whole program.
 
-A folder has `img/NAME.jpg` (or .png) and `key/NAME.json` with `company`, `date`, `address` and `total`, as SROIE (ICDAR
-2019) has them. A field is right where it is the same after case, blanks and punctuation are left out; dates are
+A folder has `img/NAME.jpg` (or .png) and `key/NAME.json` with `company`, `date`, `address` and `total`, as SROIE
+(ICDAR 2019) has them. A field is right where it is the same after case, blanks and punctuation are left out; dates are
 compared as days, amounts as numbers. F1 is over all fields of all receipts: right ones among those given and those
 wanted.
 """

@@ -1,8 +1,8 @@
 """Pocket's tokenizer: bytes, and whole words and phrases of its own answers.
 
-A byte-level BPE whose merges stay within runs of letters, so that numbers are read digit by digit and a word is cut alike
-wherever it stands; the words of captions, LaTeX commands, the fixed parts of a receipt's JSON and the presets' prompts
-are tokens of their own, so chats stay short.
+A byte-level BPE whose merges stay within runs of letters, so that numbers are read digit by digit and a word is cut
+alike wherever it stands; the words of captions, LaTeX commands, the fixed parts of a receipt's JSON and the presets'
+prompts are tokens of their own, so chats stay short.
 """
 
 from __future__ import annotations
@@ -96,9 +96,18 @@ SENTENCES = (page_chat.UNKNOWN, page_chat.NOT_PRINTED, document.NOT_SAID, page_d
 
 
 def page_chunks() -> list[str]:
-    """What stands around a page's text: its heading, the blanks between columns, the prompts of presets, a schema's marks."""
+    """What stands around a page's text: its heading, columns' blanks, the presets' prompts, a schema's marks."""
     schema = own_schema.prompt({"type": "object", "properties": {}})
-    marks = ('": {"type": "', '"}, "', '": {"type": ["', '", "null"]}, "', "string", "number", '"required": ["', '", "')
+    marks = (
+        '": {"type": "',
+        '"}, "',
+        '": {"type": ["',
+        '", "null"]}, "',
+        "string",
+        "number",
+        '"required": ["',
+        '", "',
+    )
     prompts_ = (table.PROMPT, document.PROMPT + "\nQuestion: ", read_text.PROMPT, schema[: schema.index("}")])
     return [INTRODUCTION, CLOSE, "  ", *prompts_, *marks, *SENTENCES]
 

@@ -12,6 +12,7 @@ from gradio.components import Component
 from gradio.layouts import Row
 
 from backend.chat import Chat
+from backend.chat.grounds import Kept
 from backend.chat.once import Once
 from backend.engine.engine import Engine
 from backend.errors import SettingsError
@@ -61,9 +62,10 @@ def build_page(
     engine: Engine,
     settings: Settings,
     models: Models | None = None,
+    kept: Kept = lambda _media_id: None,
 ) -> gr.Blocks:
     """The page of one engine, one history and one media store; nothing is opened yet. `models` lets people choose
-    another model, all of them; a page that others reach had better do without.
+    another model, all of them; a page that others reach had better do without. `kept` has what was read on an image.
     """
     uploads = open_uploads(settings.data_dir / "uploads")
     os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": str(uploads)}
@@ -84,7 +86,8 @@ def build_page(
         ended = _wire_answers(answers, frame, side, current, shown)
         ended += _wire_side(desk, side, current, shown, page.load)
         _wire_model(desk, choice, side, page.load)
-        _wire_results(Takeaway(history, store, settings.data_dir / "uploads" / "results"), results, current, ended)
+        takeaway = Takeaway(history, store, settings.data_dir / "uploads" / "results", kept)
+        _wire_results(takeaway, results, current, ended)
         _wire_endpoint(frame, side)
         Presets(once, frames).build()
         runs = Runs(once, engine, store.pages, frames, uploads)
@@ -151,12 +154,14 @@ def _wire_model(desk: Desk, choice: ModelChoice, side: Sidebar, load: Callable[.
 
 def _wire_results(takeaway: Takeaway, panel: ResultPanel, current: gr.BrowserState, ended: Sequence[Any]) -> None:
     for event in ended:
-        event.then(takeaway.show, [current], panel.outputs, **_QUICK)
-    panel.picker.input(takeaway.pick, [current, panel.picker], panel.outputs, **_QUICK)
+        event.then(takeaway.show, [current, panel.evidence], panel.outputs, **_QUICK)
+    panel.picker.input(takeaway.pick, [current, panel.picker, panel.evidence], panel.outputs, **_QUICK)
+    panel.opener.click(takeaway.read, [current], panel.outputs, **_QUICK)
+    panel.evidence.input(takeaway.write, [current, panel.picker, panel.evidence], [*panel.files], **_QUICK)
     live = {**_QUICK, "trigger_mode": "always_last"}  # what is typed while an update is on its way counts too
-    fixed = [panel.note, panel.fields, panel.items, panel.source, *panel.files]
+    given = [current, panel.picker, panel.fields, panel.items, panel.evidence]
     for table in (panel.fields, panel.items):
-        table.input(takeaway.correct, [current, panel.picker, panel.fields, panel.items], fixed, **live)
+        table.input(takeaway.correct, given, panel.corrected, **live)
     # Not `input`, which what is pasted does not always cause.
     typed, typeset = [current, panel.picker, panel.latex, panel.note], [panel.note, panel.formula, panel.mathml]
     panel.latex.change(takeaway.typeset, typed, typeset, **live)

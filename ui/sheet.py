@@ -7,39 +7,54 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backend.tasks.json_text import Printed, indented, load
 from backend.tasks.result import Doubt, Result
 
-CHECK = "⚠"
+CHECK = "Check"
+DOUBT = "⚠"
 FIELDS = ("Field", "Value", CHECK)
+LINE = "Line"
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 Rows = list[list[str]]
+Cells = dict[str, str | int | float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What the page shows of a result: `fields` by FIELDS; `items` under `columns`, the last of them CHECK, or none.
+    """What the page shows of a result: `fields` by FIELDS, `items` under `columns`, the last of these CHECK or not.
 
-    `listed` is the path of the list that the items are, "" where the whole result is one table.
+    `listed` is the path of the list that the items are, "" where the whole result is one table. `paths` are the paths
+    of the items' values, as `backend.evidence` has them, row by row.
     """
 
     fields: Rows
     columns: tuple[str, ...] = ()
     items: Rows = field(default_factory=list)
     listed: str = ""
+    checked: bool = False
+    paths: Rows = field(default_factory=list)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the items that hold values."""
+        return self.columns[:-1] if self.checked else self.columns
 
 
 def sheet(result: Result) -> Sheet:
     """The tables of a result that is whole, its doubts beside what they are about."""
+    if result.kind == "text":
+        lines = result.source.splitlines()
+        return Sheet([], (LINE,), [[line] for line in lines], paths=[[f"[{number}]"] for number in range(len(lines))])
     if result.kind == "csv":
         head, *rows = list(csv.reader(io.StringIO(result.source))) or [[]]
-        return Sheet([], tuple(head), rows)
+        paths = [[f"[{number}][{column}]" for column in range(len(row))] for number, row in enumerate(rows, 1)]
+        return Sheet([], tuple(head), rows, paths=paths)
     value = load(result.source)
     listed = _listed(value)
     fields = [
@@ -54,19 +69,24 @@ def sheet(result: Result) -> Sheet:
         [*(_text(entry.get(name)) for name in columns), _check(result.doubts, f"{listed}[{number}]", inside=True)]
         for number, entry in enumerate(value[listed])
     ]
-    return Sheet(fields, (*columns, CHECK), items, listed)
+    paths = [[f"{listed}[{number}].{name}" for name in columns] for number in range(len(items))]
+    return Sheet(fields, (*columns, CHECK), items, listed, checked=True, paths=paths)
 
 
 def corrected(result: Result, fields: Rows, items: Rows) -> Result:
     """The result with what stands in the tables now; unchecked, and without what the model doubted."""
     old = sheet(result)
+    if result.kind == "text":
+        return replace(result, source="\n".join(row[0] for row in items), doubts=())
     if result.kind == "csv":
-        return replace(result, source=_csv([list(old.columns), *items]))
+        return replace(
+            result, source=_csv([list(old.columns), *(row[: len(old.columns)] for row in items)]), doubts=()
+        )
     value = load(result.source)
     for row in fields:
         _put(value, row[0], row[1])
     if old.listed:
-        names = old.columns[:-1]
+        names = old.names
         before = value[old.listed]
         value[old.listed] = [
             {name: _value(text, before[at].get(name) if at < len(before) else None)
@@ -77,17 +97,28 @@ def corrected(result: Result, fields: Rows, items: Rows) -> Result:
     return replace(result, source=indented(value), doubts=())
 
 
-def rows(result: Result, *, numbers: bool = False) -> list[dict[str, str | int | float | None]]:
+def rows(result: Result, *, numbers: bool = False, said: Mapping[str, str] | None = None) -> list[Cells]:
     """A result as lines for a spreadsheet: its things with the single fields beside each, or the fields alone.
 
-    With `numbers` a spreadsheet can reckon with them; without, they stay as printed, 2.40 as 2.40.
+    With `numbers` a spreadsheet can reckon with them; without, they stay as printed, 2.40 as 2.40. `said` is what is
+    known of values by their paths; it stands in a column of its own after each.
     """
-    cell = _number if numbers else str
     shown = sheet(result)
-    columns = shown.columns[:-1] if result.kind == "json" else shown.columns
-    single = {path: cell(text) for path, text, _ in shown.fields}
-    lines = [dict(zip(columns, map(cell, item), strict=False)) for item in shown.items]
-    return [{**line, **single} for line in lines] or ([single] if single else [])
+
+    def cells(name: str, text: str, path: str) -> Cells:
+        value: Cells = {name: _number(text) if numbers else text}
+        return value if said is None else {**value, f"{name} evidence": said.get(path)}
+
+    single = _joined(cells(path, text, path) for path, text, _ in shown.fields)
+    lines = [
+        _joined(cells(*one) for one in zip(shown.names, item, paths, strict=False)) | single
+        for item, paths in zip(shown.items, shown.paths, strict=True)
+    ]
+    return lines or ([single] if single else [])
+
+
+def _joined(cells: Iterable[Cells]) -> Cells:
+    return {name: value for one in cells for name, value in one.items()}
 
 
 def _listed(value: Any) -> str:
@@ -119,7 +150,7 @@ def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
 
 def _check(doubts: Sequence[Doubt], path: str, *, inside: bool = False) -> str:
     found = (doubt.path == path or (inside and doubt.path.startswith(f"{path}.")) for doubt in doubts)
-    return CHECK if any(found) else ""
+    return DOUBT if any(found) else ""
 
 
 def _text(value: Any) -> str:

@@ -11,6 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from backend.chat.grounds import (
+    Grounded,
+    Kept,
+    evidence_as_rows,
+    evidence_as_text,
+    ground,
+    json_with_evidence,
+    shown_images,
+)
 from backend.chat.results import results
 from backend.errors import GlimpseError, InputError
 from backend.history import History, Turn
@@ -21,8 +30,10 @@ from backend.tasks.registry import tasks
 from backend.tasks.result import Result
 from backend.types import ImagePart
 from ui.errors import readable
+from ui.evidence import boxes, checked, first_image, links, names, rows_of, sentence
+from ui.figure import Picture, figure, text
 from ui.markdown import literal, neutralise
-from ui.sheet import CHECK, Rows, Sheet, corrected, rows, sheet
+from ui.sheet import Rows, Sheet, corrected, rows, sheet
 from ui.wiring import owner
 
 if TYPE_CHECKING:
@@ -32,17 +43,20 @@ Updates = list[Any]
 
 CUT = "This result was cut at the token limit; raise “New tokens” in the settings and press Retry."
 BROKEN = "This answer is not in the form that was asked for."
+LISTED = 12  # doubts in the note, at most
+TEXT = "text"
+"""What names the text on the images in the panel, among the results."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A result of a conversation: in which turn it is, its name in the panel, and the image that it was read from."""
+    """A result of a conversation: in which turn it is, its name in the panel, and the images of that turn."""
 
     conversation: str
     turn: Turn
     number: int
     result: Result
-    image: Path | None
+    images: tuple[ImagePart, ...]
 
     @property
     def key(self) -> str:
@@ -56,32 +70,59 @@ class Found:
 
 
 class Takeaway:
-    """The listeners of the panel."""
+    """The listeners of the panel. `kept` has what was read on an image."""
 
-    def __init__(self, history: History, store: "MediaStore", folder: Path) -> None:
+    def __init__(
+        self, history: History, store: "MediaStore", folder: Path, kept: Kept = lambda _media_id: None
+    ) -> None:
         self._history = history
         self._store = store
         self._folder = folder
+        self._kept = kept
 
-    def show(self, request: gr.Request, current: str) -> Updates:
-        """The results of a conversation, the latest chosen; the panel opens where the last answer has one."""
-        found = self._found(current, owner(request))
+    def show(self, request: gr.Request, current: str, evidence: bool = False) -> Updates:
+        """The results of a conversation, the latest chosen; the panel opens where the last answer has one.
+
+        Without any there is a button for the text on the images, if some was read.
+        """
+        turns = self._turns(current, owner(request))
+        found = _results(current, turns)
         if not found:
-            return [gr.Sidebar(visible=False, open=False), *_nothing(14)]
+            readable_text = bool(self._read(turns))
+            return [gr.Sidebar(visible=False, open=False), gr.Button(visible=readable_text), *_nothing(16)]
         chosen = next(one for one in found if one.turn is found[-1].turn)
-        return [gr.Sidebar(visible=True, open=True), *self._painted(found, chosen)]
+        return [gr.Sidebar(visible=True, open=True), *self._painted(turns, found, chosen, evidence)]
 
-    def pick(self, request: gr.Request, current: str, key: str) -> Updates:
-        """Another result of the conversation."""
-        found = self._found(current, owner(request))
-        return [gr.skip(), *self._painted(found, _chosen(found, key))]
+    def pick(self, request: gr.Request, current: str, key: str, evidence: bool = False) -> Updates:
+        """Another result of the conversation, or the text on its images."""
+        turns = self._turns(current, owner(request))
+        found = _results(current, turns)
+        if key == TEXT:
+            return [gr.skip(), *self._text(turns, found)]
+        return [gr.skip(), *self._painted(turns, found, _chosen(found, key), evidence)]
 
-    def correct(self, request: gr.Request, current: str, key: str, fields: Rows, items: Rows) -> Updates:
+    def read(self, request: gr.Request, current: str) -> Updates:
+        """The panel, opened with the text on the images of the conversation."""
+        turns = self._turns(current, owner(request))
+        return [gr.Sidebar(visible=True, open=True), *self._text(turns, _results(current, turns))]
+
+    def correct(
+        self, request: gr.Request, current: str, key: str, fields: Rows, items: Rows, evidence: bool = False
+    ) -> Updates:
         """The result with a person's corrections: kept, checked anew, and written anew for the downloads."""
-        found = _chosen(self._found(current, owner(request)), key)
+        found = _chosen(_results(current, self._turns(current, owner(request))), key)
         fixed = self._keep(found, corrected(found.result, _strings(fields), _strings(items)).source, owner(request))
-        shown = sheet(fixed)
-        return [_note(fixed), shown.fields, shown.items, fixed.source, *self._files(found, fixed)]
+        one = self._ground(fixed)
+        shown = checked(_sheet(one), one)
+        return [
+            self._figure(one), _note(one.result), shown.fields, shown.items,
+            *self._files(fixed, one, evidence), one.result.source,
+        ]  # fmt: skip
+
+    def write(self, request: gr.Request, current: str, key: str, evidence: bool) -> Updates:
+        """The downloads, with the evidence or without."""
+        found = _chosen(_results(current, self._turns(current, owner(request))), key)
+        return [*self._files(found, self._ground(found), evidence)]
 
     def typeset(self, request: gr.Request, current: str, key: str | None, latex: str, note: str) -> Updates:
         """What is to be said of a formula, how it looks, and its MathML; that it was cut stays said.
@@ -89,61 +130,93 @@ class Takeaway:
         One that a person changed is kept where it can be set. This is called for one that was not, too.
         """
         said, formula, mathml = _set(latex)
-        found = next((one for one in self._found(current, owner(request)) if one.key == key), None)
+        found = next((one for one in _results(current, self._turns(current, owner(request))) if one.key == key), None)
         if mathml and found and not found.cut and found.result.kind == "latex" and latex != found.result.source:
             self._keep(found, latex, owner(request))
         return [note if note == _failed(CUT) else said, formula, mathml]
 
-    def _keep(self, found: Found, source: str, name: str) -> Result:
+    def _keep(self, found: Found, source: str, name: str) -> Found:
         """Keep a result as it was corrected, and return it checked; what is as the model wrote it is no correction."""
         bare = results(replace(found.turn, corrections={}))[found.number]
         correction = None if source == bare.source else source
         with readable():
             self._history.correct(found.conversation, found.turn.id, found.number, correction, name)
-        return _chosen(self._found(found.conversation, name), found.key).result
+        return _chosen(_results(found.conversation, self._turns(found.conversation, name)), found.key)
 
-    def _found(self, conversation: str, name: str) -> list[Found]:
+    def _turns(self, conversation: str, name: str) -> list[Turn]:
         try:
-            turns = self._history.turns(conversation, name) if conversation else []
+            return self._history.turns(conversation, name) if conversation else []
         except GlimpseError:
             return []
-        images: list[Path | None] = []
-        found = []
-        for turn in turns:
-            images = [self._picture(part) for part in turn.media if isinstance(part, ImagePart)] or images[-1:]
-            own = results(turn)
-            matching = images if len(images) == len(own) else (images[-1:] or [None]) * len(own)
-            found += [Found(conversation, turn, at, one, matching[at]) for at, one in enumerate(own)]
-        return found
 
-    def _picture(self, part: ImagePart) -> Path | None:
+    def _ground(self, found: Found) -> Grounded:
+        return ground(found.turn, found.number, found.images, self._kept)
+
+    def _read(self, turns: Sequence[Turn]) -> tuple[ImagePart, ...]:
+        """The images of a conversation on which text was read, each once."""
+        images = dict.fromkeys(part for turn in turns for part in turn.media if isinstance(part, ImagePart))
+        return tuple(part for part in images if (page := self._kept(part.media_id)) and page.lines)
+
+    def _picture(self, part: ImagePart) -> Picture | None:
         try:
-            return self._store.preview(part)
+            path = self._store.preview(part)
         except GlimpseError:
             return None
+        page = self._kept(part.media_id)
+        return Picture(path, (page.width, page.height) if page else None)
 
-    def _painted(self, found: Sequence[Found], chosen: Found) -> Updates:
-        names = [(f"{tasks()[one.turn.task].title} {at}", one.key) for at, one in enumerate(found, 1)]
-        result, image = chosen.result, str(chosen.image) if chosen.image else None
-        picker = gr.Radio(choices=names, value=chosen.key, visible=len(found) > 1)
-        head = [picker, gr.Image(value=image, visible=image is not None)]
-        if result.kind == "latex":
-            note, formula, mathml = _set(result.source)
-            note = note if result.whole else _note(result)
-            return [*head, note, gr.Column(visible=False), *_nothing(6), gr.Column(visible=True),
-                    formula, result.source, mathml]  # fmt: skip
-        shown = sheet(result) if result.whole else Sheet([])
-        return [*head, _note(result), gr.Column(visible=True), *_tables(shown), result.source,
-                *self._files(chosen, result), gr.Column(visible=False), *_nothing(3)]  # fmt: skip
+    def _figure(self, found: Grounded) -> str:
+        """The images of a result with their boxes; one that is not kept any more is left out where it is the last."""
+        drawn = boxes(found)
+        pictures = [picture for part in found.sources if (picture := self._picture(part))]
+        if len(pictures) < len(found.sources):
+            drawn, pictures = (), pictures[-1:]
+        return figure(
+            pictures, drawn, first=first_image(drawn, len(pictures)), said=sentence(found), links=links(found)
+        )
 
-    def _files(self, found: Found, result: Result) -> list[gr.DownloadButton]:
+    def _picker(self, turns: Sequence[Turn], found: Sequence[Found], key: str) -> gr.Radio:
+        titles = [(f"{tasks()[one.turn.task].title} {at}", one.key) for at, one in enumerate(found, 1)]
+        titles += [("Text", TEXT)] * bool(self._read(turns))
+        return gr.Radio(choices=titles, value=key, visible=len(titles) > 1)
+
+    def _painted(self, turns: Sequence[Turn], found: Sequence[Found], chosen: Found, evidence: bool) -> Updates:
+        one = self._ground(chosen)
+        head = [gr.Button(visible=False), self._picker(turns, found, chosen.key), self._figure(one)]
+        if one.result.kind == "latex":
+            note, formula, mathml = _set(one.result.source)
+            note = note if one.result.whole else _note(one.result)
+            return [*head, note, gr.Column(visible=False), *_nothing(7), gr.Column(visible=True),
+                    formula, one.result.source, mathml, _no_text()]  # fmt: skip
+        shown = checked(_sheet(one), one)
+        return [*head, _note(one.result), gr.Column(visible=True), *_tables(shown),
+                *self._files(chosen, one, evidence), gr.Checkbox(visible=bool(one.evidence)), one.result.source,
+                gr.Column(visible=False), *_nothing(3), _no_text()]  # fmt: skip
+
+    def _text(self, turns: Sequence[Turn], found: Sequence[Found]) -> Updates:
+        pages = [(picture, page) for part in self._read(turns)
+                 if (picture := self._picture(part)) and (page := self._kept(part.media_id))]  # fmt: skip
+        lines = rows_of([(number, page) for number, (_, page) in enumerate(pages)])
+        last = max(0, len(pages) - 1)
+        return [
+            gr.Button(visible=False), self._picker(turns, found, TEXT),
+            figure([picture for picture, _ in pages], lines, first=last), "",
+            gr.Column(visible=False), *_nothing(7), gr.Column(visible=False), *_nothing(3),
+            gr.Markdown(text(lines, len(pages), first=last), visible=True),
+        ]  # fmt: skip
+
+    def _files(self, found: Found, one: Grounded, evidence: bool) -> list[gr.DownloadButton]:
         """The downloads of a result, each in a folder of its own, so that the file has a name that a person knows."""
-        if not result.whole:
+        if not one.result.whole:
             return [gr.DownloadButton(visible=False)] * 3
+        with_evidence = evidence and bool(one.evidence)
+        written = json_with_evidence(one) if with_evidence and one.result.kind == "json" else one.result.source
+        said = evidence_as_text(one) if with_evidence else None
+        further = {"Evidence": evidence_as_rows(one)} if with_evidence else None
         contents = {
-            "json": result.source.encode() if result.kind == "json" else None,
-            "csv": b"\xef\xbb\xbf" + to_csv(rows(result)).encode(),
-            "xlsx": to_xlsx(rows(result, numbers=True)),
+            "json": written.encode() if one.result.kind == "json" else None,
+            "csv": b"\xef\xbb\xbf" + to_csv(rows(one.result, said=said)).encode(),
+            "xlsx": to_xlsx(rows(one.result, numbers=True, said=said), further),
         }
         return [self._file(f"{found.turn.task}.{suffix}", content) for suffix, content in contents.items()]
 
@@ -156,6 +229,15 @@ class Takeaway:
         return gr.DownloadButton(value=str(path), visible=True)
 
 
+def _results(conversation: str, turns: Sequence[Turn]) -> list[Found]:
+    """The results of a conversation, each with the images that its preset read."""
+    return [
+        Found(conversation, turn, at, one, shown_images(turns[:number]))
+        for number, turn in enumerate(turns, 1)
+        for at, one in enumerate(results(turn))
+    ]
+
+
 def _chosen(found: Sequence[Found], key: str) -> Found:
     with readable():
         for one in found:
@@ -164,19 +246,27 @@ def _chosen(found: Sequence[Found], key: str) -> Found:
         raise InputError("This result is not in the conversation any more; reload the page.")
 
 
+def _sheet(one: Grounded) -> Sheet:
+    """The tables of a result; in their check column the doubts that do not say where a value stands."""
+    return sheet(replace(one.result, doubts=one.own_doubts)) if one.result.whole else Sheet([])
+
+
 def _tables(shown: Sheet) -> Updates:
     fields = gr.Dataframe(
-        value=shown.fields, visible=bool(shown.fields), static_columns=[0, 2], column_widths=["38%", "52%", "10%"]
+        value=shown.fields, visible=bool(shown.fields), static_columns=[0, 2], column_widths=["34%", "42%", "24%"]
     )
-    static = [len(shown.columns) - 1] if shown.columns[-1:] == (CHECK,) else []
     items = gr.Dataframe(
         value=shown.items,
         headers=list(shown.columns) or [""],
         column_count=max(1, len(shown.columns)),
         visible=bool(shown.columns),
-        static_columns=static,
+        static_columns=[len(shown.columns) - 1] if shown.checked else [],
     )
     return [fields, items]
+
+
+def _no_text() -> gr.Markdown:
+    return gr.Markdown("", visible=False)
 
 
 def _set(latex: str) -> Updates:
@@ -190,7 +280,14 @@ def _set(latex: str) -> Updates:
 def _note(result: Result) -> str:
     if not result.whole:
         return _failed(CUT if result.source.strip() else BROKEN)
-    lines = [f"- **{literal(named(doubt.path) or 'all of it')}**: {literal(doubt.why)}" for doubt in result.doubts]
+    called, doubts = names(result), dict[str, list[str]]()
+    for doubt in result.doubts:
+        doubts.setdefault(doubt.path, []).append(doubt.why)
+    lines = [
+        f"- **{literal(called(path) or 'all of it')}**: {literal('; '.join(why))}" for path, why in doubts.items()
+    ]
+    if len(lines) > LISTED:
+        lines[LISTED:] = [f"- and {len(lines) - LISTED} more, marked in the table"]
     said = "\n".join(["Look at these again:", "", *lines]) if lines else ""
     again = ", ".join(literal(named(path)) for path in result.again)
     return "\n\n".join(filter(None, (said, f"Read twice, the second time closer: {again}." if again else "")))

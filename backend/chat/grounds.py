@@ -146,7 +146,7 @@ def values_of(result: Result) -> dict[str, str]:
 def evidence_as_data(found: Grounded) -> dict[str, Any]:
     """The evidence as JSON has it, by the values' paths: its kind, its places, and what a near one differs by.
 
-    A place is the number of its image from 0, its upright box in that image's pixels, and the text of its lines.
+    A place is the number of its image from 0, its upright box in that image's pixels, and the text of its rows.
     """
     return {
         one.path: {
@@ -163,7 +163,12 @@ def evidence_as_data(found: Grounded) -> dict[str, Any]:
 
 def json_with_evidence(found: Grounded) -> str:
     """A whole JSON result and its evidence as one JSON text, numbers as printed."""
-    return indented({"data": load(found.result.source), "evidence": evidence_as_data(found)})
+    data = indented(load(found.result.source), "\n  ")
+    lines = [
+        f"{json.dumps(path)}: {json.dumps(one, ensure_ascii=False)}" for path, one in evidence_as_data(found).items()
+    ]
+    evidence = ",\n    ".join(lines)
+    return f'{{\n  "data": {data},\n  "evidence": {{\n    {evidence}\n  }}\n}}'
 
 
 def evidence_as_text(found: Grounded) -> dict[str, str]:
@@ -202,8 +207,9 @@ def _in_words(found: Grounded, one: Evidence) -> str:
 
 
 def _text(found: Grounded, place: Place) -> str:
-    """The text of the lines that a place is on."""
-    return " ".join(found.pages[place.page].lines[line].text for line in place.lines)
+    """The text of the rows that a place is in: "TOTAL 60.30"."""
+    rows = found.pages[place.page].rows
+    return " ".join(" ".join(row.text.split()) for row in rows if not set(place.lines).isdisjoint(row.lines))
 
 
 def _printed(source: str) -> str:

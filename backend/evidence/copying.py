@@ -163,7 +163,9 @@ def _written(value: Decimal, whole: bool) -> list[str]:
     if short in ("-0", "0"):
         return ["0", "0.00"] if not whole else ["0"]
     if "." in short:
-        return [] if whole else list(dict.fromkeys([f"{value:.2f}" if -value.as_tuple().exponent <= 2 else short, short]))  # type: ignore[operator]
+        return (
+            [] if whole else list(dict.fromkeys([f"{value:.2f}" if -value.as_tuple().exponent <= 2 else short, short]))
+        )
     return [short] if whole else [f"{short}.00", short]
 
 

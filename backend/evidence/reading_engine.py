@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from backend.engine.engine import Engine
@@ -45,8 +46,6 @@ NO_AMOUNTS = (
     "Send a photo that is sharper, closer or lit better, or ask about the image in words."
 )
 NO_TEXT = "No text can be read on this image."
-
-Outcome = Page | GlimpseError
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +84,12 @@ class ReadingEngine:
         wanted = _images(request.messages) if gives else _asked(request)
         read = _Read({}, {})
         if wanted and self._policy != "never":
-            async with aclosing(self._reading(wanted)) as events:
-                async for event in events:
-                    if isinstance(event, _Read):
-                        read = event
+            async with aclosing(self._reading(wanted)) as steps:
+                async for step in steps:
+                    if isinstance(step, _Read):
+                        read = step
                     else:
-                        yield event
+                        yield step
         said = _without_model(request, read, gives)
         if said is not None:
             yield TextDelta(said)
@@ -115,7 +114,7 @@ class ReadingEngine:
         for media_id in wanted:
             steps: asyncio.Queue[Progress | None] = asyncio.Queue()
             task = asyncio.create_task(self._reader.read(media_id, steps.put_nowait))
-            task.add_done_callback(lambda _, steps=steps: steps.put_nowait(None))
+            task.add_done_callback(partial(_close, steps))
             try:
                 while (step := await steps.get()) is not None:
                     yield step
@@ -126,6 +125,10 @@ class ReadingEngine:
             finally:
                 task.cancel()
         yield _Read(pages, failed)
+
+
+def _close(steps: asyncio.Queue[Progress | None], _: asyncio.Task[Page]) -> None:
+    steps.put_nowait(None)
 
 
 def _images(messages: Sequence[Message]) -> list[str]:

@@ -8,7 +8,7 @@ head is turned as a whole before its lines are recognised. Nothing is fetched: t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +29,9 @@ LEAST = 96  # pixels of the short side
 NARROWEST = 500  # pixels: a page that would be shrunk below that is read part by part
 OVERLAP = 160  # pixels of neighbouring parts
 LEAST_SCORE = 0.5  # a line less sure than this is no text, as RapidOCR has it
+SURE = 0.9  # that a line stands on its head, and of what it says
 BATCH = 6  # lines recognised at once, as in RapidOCR
+WIDEST = 120  # heights of a line: all the lines that are recognised at once
 STANDING = 1.5  # a box so many times as high as wide stands on its side
 LINES = 5000  # of one image
 
@@ -62,18 +64,20 @@ class Recogniser:
         found = self._found(pixels)
         if not len(found.boxes):
             return Page(width, height)
-        crops = [_cut(found.pixels, box) for box in found.boxes]
+        boxes = [_lying(box) for box in found.boxes]
+        crops = [_cut(found.pixels, box) for box in boxes]
         upside_down = self._upside_down(crops)
         if upside_down:
-            crops = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
+            boxes, crops = [_from_the_end(box) for box in boxes], [_on_its_head(crop) for crop in crops]
         texts = self._texts(crops, tell)
-        turn = cast(Turn, 90 * found.quarter + 180 * upside_down)
+        for number, text in self._read_from_the_end(crops, texts):
+            texts[number], boxes[number] = text, _from_the_end(boxes[number])
         lines = tuple(
-            Line(text, _placed(box, (width, height), turn), score)
-            for (text, score), box in zip(texts, found.boxes, strict=True)
+            Line(text.strip(), _placed(box, width, found.quarter), score)
+            for (text, score), box in zip(texts, boxes, strict=True)
             if text.strip() and score >= LEAST_SCORE
         )
-        return in_reading_order(Page(width, height, lines, turn))
+        return in_reading_order(Page(width, height, lines, cast(Turn, 90 * found.quarter + 180 * upside_down)))
 
     def _found(self, pixels: Pixels) -> _Found:
         boxes = self._boxes(pixels)
@@ -87,10 +91,8 @@ class Recogniser:
         height, width = pixels.shape[:2]
         found: list[Boxes] = []
         for left, top, right, bottom in parts(width, height):
-            for box in self._detected(pixels[top:bottom, left:right]):
-                box = box + np.asarray((left, top), np.float32)
-                if not any(_same(box, other) for other in found):
-                    found.append(box)
+            boxes = list(self._detected(pixels[top:bottom, left:right]) + np.asarray((left, top), np.float32))
+            found = joined(found, boxes, sideways=left > 0) if left or top else boxes
         return np.asarray(found[:LINES], np.float32).reshape(-1, 4, 2)
 
     def _detected(self, pixels: Pixels) -> Boxes:
@@ -114,7 +116,7 @@ class Recogniser:
     def _upside_down(self, crops: Sequence[Pixels]) -> bool:
         """Whether the page stands on its head: what most lines say of whose direction the model is sure."""
         sample = sorted(crops, key=lambda crop: -crop.shape[1])[:24]
-        labels = [label for label, score in self._direct(sample).cls_res if score > 0.9]
+        labels = [label for label, score in self._direct(sample).cls_res if score > SURE]
         return 2 * labels.count("180") > len(labels)
 
     def _texts(self, crops: Sequence[Pixels], tell: Callable[[int, int], None]) -> list[tuple[str, float]]:
@@ -122,14 +124,28 @@ class Recogniser:
         from rapidocr.ch_ppocr_rec import TextRecInput
 
         texts: list[tuple[str, float]] = [("", 0.0)] * len(crops)
-        order = sorted(range(len(crops)), key=lambda number: crops[number].shape[1] / crops[number].shape[0])
-        for start in range(0, len(order), BATCH):
-            tell(start, len(order))
-            batch = order[start : start + BATCH]
+        done = 0
+        for batch in batches([crop.shape[1] / crop.shape[0] for crop in crops]):
+            tell(done, len(crops))
             read = self._recognise(TextRecInput(img=[crops[number] for number in batch]))
             for number, text, score in zip(batch, read.txts or (), read.scores, strict=False):
                 texts[number] = str(text), float(score)
+            done += len(batch)
         return texts
+
+    def _read_from_the_end(
+        self, crops: Sequence[Pixels], texts: Sequence[tuple[str, float]]
+    ) -> Iterator[tuple[int, tuple[str, float]]]:
+        """The lines that stand on their head where the page does not, as stamps do, and what they say."""
+        unsure = [number for number, (_, score) in enumerate(texts) if score < SURE]
+        labels = self._direct([crops[number] for number in unsure]).cls_res if unsure else ()
+        turned = [
+            number
+            for number, (label, score) in zip(unsure, labels, strict=True)
+            if (label, score > SURE) == ("180", True)
+        ]
+        again = self._texts([_on_its_head(crops[number]) for number in turned], lambda *_: None)
+        return ((number, text) for number, text in zip(turned, again, strict=True) if text[1] > texts[number][1])
 
 
 def _parameters(models: Path, threads: int) -> dict[str, Any]:
@@ -139,6 +155,7 @@ def _parameters(models: Path, threads: int) -> dict[str, Any]:
         "Cls.model_path": str(models / "ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
         "Det.limit_type": "max",  # what it is given has its size already
         "Det.limit_side_len": LONGEST,
+        "Det.max_candidates": LINES,
         "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
         "EngineConfig.onnxruntime.intra_op_num_threads": threads,
         "EngineConfig.onnxruntime.inter_op_num_threads": 1,
@@ -162,13 +179,67 @@ def parts(width: int, height: int) -> list[tuple[int, int, int, int]]:
     return [(start, 0, min(end, width), height) for start, end in edges]
 
 
-def _same(box: Boxes, other: Boxes) -> bool:
-    """Whether two boxes are one line seen in two parts: the middle of the smaller one lies in the larger one."""
-    small, large = sorted((box, other), key=lambda one: float(np.prod(np.ptp(one, axis=0))))
-    middle = small.mean(0)
-    inside = (large.min(0) < middle).all() and (middle < large.max(0)).all()
-    heights = sorted(float(np.ptp(one[:, 1])) for one in (box, other))
-    return bool(inside) and heights[0] > 0.5 * heights[1]
+def joined(found: Sequence[Boxes], more: Sequence[Boxes], sideways: bool) -> list[Boxes]:
+    """The boxes of some parts with those of the next part, below them or to their right.
+
+    A line that both have is kept once, the one of the two that was seen whole; where a seam cuts lines across, what
+    lies on both sides of it becomes one.
+    """
+    kept, edges = list(found), [_edges(box) for box in found]
+    for box in more:
+        one = _edges(box)
+        twins = [number for number, other in enumerate(edges) if _same(one, other, sideways)]
+        for number in twins:
+            other = kept[number]
+            if sideways:
+                left, right = (other, box) if other[0, 0] <= box[0, 0] else (box, other)
+                end = right if right[1, 0] > left[1, 0] else left
+                box = np.asarray([left[0], end[1], end[2], left[3]], np.float32)
+            elif _area(edges[number]) > _area(_edges(box)):
+                box = other
+        kept = [one for number, one in enumerate(kept) if number not in twins] + [box]
+        edges = [one for number, one in enumerate(edges) if number not in twins] + [_edges(box)]
+    return kept
+
+
+Edges = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
+
+
+def _edges(box: Boxes) -> Edges:
+    (left, top), (right, bottom) = box.min(0).tolist(), box.max(0).tolist()
+    return left, top, right, bottom
+
+
+def _area(edges: Edges) -> float:
+    left, top, right, bottom = edges
+    return (right - left) * (bottom - top)
+
+
+def _same(one: Edges, other: Edges, sideways: bool) -> bool:
+    """Whether two boxes are one line: they share half of the smaller one, or of its height where it is cut across."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return False
+    if sideways:
+        return height > min(one[3] - one[1], other[3] - other[1]) / 2
+    return width * height > min(_area(one), _area(other)) / 2
+
+
+def batches(widths: Sequence[float]) -> Iterator[list[int]]:
+    """The numbers of lines that are recognised at once, of like width each; widths in heights of the line.
+
+    A batch is as wide as its widest line, so there are fewer in one of long lines: memory goes with its pixels.
+    """
+    batch: list[int] = []
+    for number in sorted(range(len(widths)), key=lambda number: widths[number]):
+        if batch and (len(batch) == BATCH or (len(batch) + 1) * widths[number] > WIDEST):
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
 
 
 def _on_its_side(boxes: Boxes) -> bool:
@@ -186,25 +257,35 @@ def _size(box: Boxes) -> tuple[float, float]:
     )
 
 
+def _lying(box: Boxes) -> Boxes:
+    """A box whose first corner is where its text begins: one that stands is read from top to bottom."""
+    width, height = _size(box)
+    return np.roll(box, -1, axis=0) if height >= STANDING * width else box
+
+
+def _from_the_end(box: Boxes) -> Boxes:
+    return np.roll(box, 2, axis=0)
+
+
+def _on_its_head(crop: Pixels) -> Pixels:
+    return np.ascontiguousarray(crop[::-1, ::-1])
+
+
 def _cut(pixels: Pixels, box: Boxes) -> Pixels:
-    """The pixels in a box, made upright; those of one that stands are laid down."""
+    """The pixels in a box, made upright."""
     import cv2
 
     width, height = (max(1, round(side)) for side in _size(box))
     corners = np.asarray([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     matrix = cv2.getPerspectiveTransform(np.asarray(box, np.float32), corners)
     cut = cv2.warpPerspective(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    upright = np.rot90(cut) if height >= STANDING * width else cut
-    return np.ascontiguousarray(upright, np.uint8)
+    return np.ascontiguousarray(cut, np.uint8)
 
 
-def _placed(box: Boxes, size: tuple[int, int], turn: Turn) -> Quad:
-    """A box of the turned image as corners in the image as it came, the first at the top left of the text."""
-    width, _ = size
+def _placed(box: Boxes, width: int, quarter: bool) -> Quad:
+    """A box as corners in an image of this width as it came; `quarter` where it was turned a quarter to the left."""
     points: list[Point] = [(float(x), float(y)) for x, y in box]
-    if turn in (90, 270):  # it was turned a quarter to the left: (x, y) there stands at (width - y, x) here
+    if quarter:  # what is at (x, y) there stands at (width - y, x) here
         points = [(width - y, x) for x, y in points]
-    if turn in (180, 270):  # and is read from the other end
-        points = points[2:] + points[:2]
     first, second, third, fourth = points
     return first, second, third, fourth

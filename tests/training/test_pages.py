@@ -135,6 +135,8 @@ def test_a_model_that_is_grown_says_what_it_said(tokens: PreTrainedTokenizerFast
     old = models.build(
         tokens, models.Shape(text_layers=4, cross_layers=(1,), vision_layers=1, vision_kept=(0,))
     ).eval()
+    with torch.no_grad():  # else the epsilon of a norm, which is over more numbers now, would be seen
+        old.model.language_model.embed_tokens.weight.mul_(50.0)
     shape = models.Shape(
         text_width=288, text_heads=6, text_layers=7, cross_layers=(3,), vision_layers=1, vision_kept=(0,)
     )
@@ -150,9 +152,7 @@ def test_a_model_that_is_grown_says_what_it_said(tokens: PreTrainedTokenizerFast
     with torch.inference_mode():
         for more in ({}, seen):
             before, after = old(input_ids=ids, **more).logits, new(input_ids=ids, **more).logits
-            # But for the epsilon of a norm over more numbers.
-            assert torch.allclose(before, after, atol=2e-2)
-            assert torch.equal(before.argmax(-1), after.argmax(-1))
+            assert torch.allclose(before, after, atol=1e-3)
 
 
 def test_the_prompts_of_the_presets_are_few_tokens(tokens: PreTrainedTokenizerFast) -> None:

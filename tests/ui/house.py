@@ -1,5 +1,6 @@
 """What the tests of the page share: an engine that plays scripts, a history, a store, and a page over them."""
 
+import hashlib
 import io
 import os
 from collections.abc import AsyncGenerator
@@ -14,6 +15,7 @@ from backend.engine.scripted import Gate, ScriptedEngine, Signal, Step, echo
 from backend.history import History
 from backend.media.limits import MediaLimits
 from backend.media.store import MediaStore
+from backend.reader.page import Page
 from backend.settings import Settings
 from backend.types import GenerationRequest
 from ui.blocks import build_page, launch
@@ -27,12 +29,13 @@ class House:
         self.engine = ScriptedEngine()
         self.history = History(folder / "history.db")
         self.store = MediaStore(folder / "media", MediaLimits(file_bytes=self.settings.max_upload_bytes))
-        self.chat = Chat(self.engine, self.history, self.store, keep_every=0.0)
+        self.pages: dict[str, Page] = {}  # what was read on images, by media id
+        self.chat = Chat(self.engine, self.history, self.store, kept=self.pages.get, keep_every=0.0)
         self.page: gr.Blocks | None = None
         self.url = ""
 
     def open(self) -> None:
-        self.page = build_page(self.chat, self.history, self.store, self.engine, self.settings)
+        self.page = build_page(self.chat, self.history, self.store, self.engine, self.settings, kept=self.pages.get)
         self.url, _ = launch(self.page, self.settings)
 
     def rest(self) -> None:
@@ -41,6 +44,11 @@ class House:
         self.engine.script, self.engine.delay = echo, 0.0
         self.engine.requests.clear()
         self.engine.cancelled = 0
+        self.pages.clear()
+
+    def read(self, file: Path, page: Page) -> None:
+        """Let this page be what was read on a file."""
+        self.pages[hashlib.sha256(file.read_bytes()).hexdigest()] = page
 
     def hold(self, *words: str) -> Signal:
         """Let answers begin with these words and never end by themselves; returns what tells that one was ended."""

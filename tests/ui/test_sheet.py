@@ -14,7 +14,7 @@ from backend.tasks.export import to_csv, to_xlsx
 from backend.tasks.json_text import indented, load, named
 from backend.tasks.receipt import Item, Receipt, Tax, parse
 from backend.tasks.result import Doubt, Result
-from ui.sheet import CHECK, Sheet, corrected, rows, sheet
+from ui.sheet import CHECK, DOUBT, Sheet, corrected, rows, sheet
 
 SOURCE = """{
   "shop": "Corner",
@@ -36,10 +36,12 @@ SOURCE = """{
 }"""
 RESULT = Result("json", SOURCE, doubts=(Doubt("total", "no"), Doubt("items[1].amount", "no")))
 SHOWN = Sheet(
-    [["shop", "Corner", ""], ["date", "", ""], ["taxes", "[]", ""], ["total", "5.50", CHECK]],
+    [["shop", "Corner", ""], ["date", "", ""], ["taxes", "[]", ""], ["total", "5.50", DOUBT]],
     ("name", "quantity", "amount", CHECK),
-    [["Tea", "2", "2.40", ""], ["Jam", "", "3.10", CHECK]],
+    [["Tea", "2", "2.40", ""], ["Jam", "", "3.10", DOUBT]],
     "items",
+    checked=True,
+    paths=[[f"items[{row}].{name}" for name in ("name", "quantity", "amount")] for row in (0, 1)],
 )
 
 
@@ -48,7 +50,7 @@ def test_fields_and_things_are_tables_with_the_doubtful_ones_marked() -> None:
 
 
 def test_a_correction_is_in_the_json_and_money_stays_as_printed() -> None:
-    fields = [["shop", "Corner", ""], ["date", "2020-01-02", ""], ["taxes", "[]", ""], ["total", "5.60", CHECK]]
+    fields = [["shop", "Corner", ""], ["date", "2020-01-02", ""], ["taxes", "[]", ""], ["total", "5.60", DOUBT]]
     items = [["Tea", "3", "2.40", ""], ["", " ", "", ""], ["Ham", "", "3.20", ""]]
     fixed = corrected(RESULT, fields, items).source
     assert load(fixed) == {
@@ -77,8 +79,22 @@ def test_a_path_that_is_not_there_changes_nothing() -> None:
 
 def test_a_table_of_csv_is_corrected_and_written_back() -> None:
     table = Result("csv", 'a,b\n1,"x, y"')
-    assert sheet(table) == Sheet([], ("a", "b"), [["1", "x, y"]])
-    assert corrected(table, [], [["2", "z, y"]]).source == 'a,b\n2,"z, y"'
+    assert sheet(table) == Sheet([], ("a", "b"), [["1", "x, y"]], paths=[["[1][0]", "[1][1]"]])
+    assert corrected(table, [], [["2", "z, y", "✓"]]).source == 'a,b\n2,"z, y"'
+
+
+def test_read_text_is_corrected_line_by_line() -> None:
+    text = Result("text", "TOTAL 5.50\nCASH")
+    assert sheet(text) == Sheet([], ("Line",), [["TOTAL 5.50"], ["CASH"]], paths=[["[0]"], ["[1]"]])
+    assert corrected(text, [], [["TOTAL 5.60", "✓"], ["CASH", ""]]).source == "TOTAL 5.60\nCASH"
+    assert rows(text) == [{"Line": "TOTAL 5.50"}, {"Line": "CASH"}]
+
+
+def test_what_is_known_of_values_stands_in_a_column_after_each() -> None:
+    said = {"items[0].name": "exact", "total": "nowhere"}
+    assert rows(Result("json", '{"items": [{"name": "Tea"}], "total": 5.50}'), numbers=True, said=said) == [
+        {"name": "Tea", "name evidence": "exact", "total": 5.5, "total evidence": "nowhere"}
+    ]
 
 
 def test_a_path_is_said_in_words() -> None:

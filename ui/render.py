@@ -184,6 +184,7 @@ def figures(reason: FinishReason | None, usage: Usage | None, model: str | None)
         facts += [f"{usage.shown} for lack of room"] * bool(usage.shown)
         facts += [f"{_count(usage.left_out, 'oldest turn')} left out"] * (usage.left_out > 0)
         facts += [f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} tokens reused"] * (usage.reused_tokens > 0)
+    facts += [usage.read] if usage and usage.read else []
     return " · ".join([*facts, *([name_of(model)] if model and facts else [])])
 
 

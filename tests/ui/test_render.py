@@ -155,6 +155,10 @@ def test_the_persons_markup_is_shown_as_typed() -> None:
             turn("q", reply="a", finish_reason="length", usage=Usage(1, 1)),
             ["a", '<span class="figures">cut at the token limit · 1 token · first token 0.00 s</span>'],
         ),
+        (
+            turn("q", reply="a", finish_reason="stop", usage=Usage(0, 0, read="no text was found on the image")),
+            ["a", '<span class="figures">no text was found on the image</span>'],
+        ),
         (turn("q", error="No_memory."), ['<span class="failure">No&#95;memory.</span>']),
         (turn("q", reply="a", error="Broke."), ["a", '<span class="failure">Broke.</span>']),
         (turn("q", reply="a"), ["a", '<span class="progress">being written</span>']),

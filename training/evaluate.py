@@ -17,6 +17,7 @@ import torch
 from backend.settings import Settings
 from training import card, fonts, receipt_chat, receipts, scores, text
 from training.mixture import HELD_OUT, draw
+from training.page_words import HeldOut
 from training.real import score_folder
 from training.talk import Talker
 from training.values import Chat
@@ -36,6 +37,8 @@ class Size:
     clip: int = 40
     pair: int = 30
     other: int = 40
+    page: int = 60
+    document: int = 60
 
 
 def chats(size: Size, side: int) -> Iterator[Chat]:
@@ -43,7 +46,8 @@ def chats(size: Size, side: int) -> Iterator[Chat]:
     mixture = replace(HELD_OUT, clip=replace(HELD_OUT.clip, tile=side))
     for kind, count in vars(size).items():
         for number in range(count):
-            yield draw(random.Random(f"{SEED}:{kind}:{number}"), mixture, kind)
+            chance = HeldOut if kind in ("page", "document") else random.Random
+            yield draw(chance(f"{SEED}:{kind}:{number}"), mixture, kind)
     for turn in text.HELD_OUT:
         yield Chat("text", (), (turn,))
 

@@ -152,7 +152,7 @@ def save(model: MllamaForConditionalGeneration, tokenizer: PreTrainedTokenizerFa
     for part in (shipped.config.text_config, shipped.config.vision_config):
         part.dtype = torch.bfloat16  # what was loaded in float32 would say so for ever
     shipped.generation_config = GenerationConfig(
-        do_sample=False, max_new_tokens=512, bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id,
+        do_sample=False, max_new_tokens=1024, bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id,
         eos_token_id=int(tokenizer.convert_tokens_to_ids(TURN)),
     )  # fmt: skip
     for earlier in folder.glob("*.safetensors*"):

@@ -43,6 +43,10 @@ class Country:
     change: tuple[str, ...]
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.strip().split("|"))
 
@@ -179,22 +183,57 @@ TRADES = _split(
     "PARKING|HOTEL|GROCERY|WINES|DELI|PIZZA|GRILL|NOODLE HOUSE|ELECTRONICS|COMPUTERS|PETS|"
     "GARDEN CENTRE|TOOLS|PAINT|PRINTING|INTERNATIONAL|RETAIL|INDUSTRIES|VENTURES"
 )
-_SYLLABLES = ["ka", "ma", "la", "ta", "sa", "ra", "na", "wa", "ba", "da", "ga", "ja", "pa", "ha", "mi", "ni", "li",
-    "ri", "si", "ti", "ki", "bi", "di", "gi", "ku", "mu", "nu", "lu", "ru", "su", "tu", "bu", "du", "po", "lo", "no",
-    "ro", "so", "to", "ko", "mo", "do", "go", "chen", "wong", "tan", "lim", "lee", "hua", "ling", "seng", "hock",
-    "yong", "kim", "jing", "fang", "mei", "ming", "guan", "heng", "lai", "soon", "chong", "wei", "zhi", "an", "en",
-    "in", "on", "er", "ar", "el", "or", "us", "is", "al", "berg", "stein", "mann", "ville", "mont", "ford", "ham",
-    "ton", "ley", "wood", "brook", "hill", "mar", "del", "san", "cor", "ven", "tal", "bel", "dor", "fin", "gran",
-    "hart", "kel", "lam", "nor", "pal", "quin", "ros", "sten", "tor", "ulm", "val", "win", "zan"]  # fmt: skip
+_SYLLABLES = _listed("""
+ka ma la ta sa ra na wa ba da ga ja pa ha mi ni li ri si ti ki bi di gi ku mu nu lu ru su tu bu du po lo
+no ro so to ko mo do go chen wong tan lim lee hua ling seng hock yong kim jing fang mei ming guan heng
+lai soon chong wei zhi an en in on er ar el or us is al berg stein mann ville mont ford ham ton ley wood
+brook hill mar del san cor ven tal bel dor fin gran hart kel lam nor pal quin ros sten tor ulm val win
+zan
+""")
+_OTHER_SYLLABLES = _listed("""
+qua zi fe vo wu xe jo yu zo fi ve wo vi fu pe ze gwe thal rhu dro kri plo sna tre vlad mir slav ova ska
+ard unn ost holm vik nes dal fjord ras mund sten gaar bju lund stad hof kamp veld dijk huis
+""")
+_OTHER_TRADES = _split(
+    "UPHOLSTERY|CHEESEMONGER|CYCLES|AQUARIUM|TEA HOUSE|STATIONERS|TAILOR|INSTRUMENTS|NURSERY|LAMPS|CARPETS|FISHMONGER"
+)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What names are put together from."""
+
+    listed: words.Words
+    syllables: tuple[str, ...]
+    trades: tuple[str, ...]
+
+
+TRAINING = Names(words.TRAINING, _SYLLABLES, TRADES)
+HELD_OUT = Names(words.HELD_OUT, _OTHER_SYLLABLES, _OTHER_TRADES)
+"""Syllables, goods and trades that no training page has."""
+
+
+class HeldOut(random.Random):
+    """Chance that draws the names of the test set."""
+
+    names = HELD_OUT
+
+
+def names_of(rng: random.Random) -> Names:
+    """What a source of chance draws names from."""
+    found = getattr(rng, "names", TRAINING)
+    assert isinstance(found, Names)
+    return found
 
 
 def name(rng: random.Random) -> str:
     """A proper name that is nobody's, of one to four syllables."""
+    names = names_of(rng)
     if rng.random() < 0.25:
-        return rng.choice((rng.choice(words.TRAINING.shop_first), rng.choice(words.TRAINING.goods)))
-    if rng.random() < 0.3:
+        return rng.choice((rng.choice(names.listed.shop_first), rng.choice(names.listed.goods)))
+    if rng.random() < 0.3 and names is TRAINING:
         return words.invent(rng)
-    return "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4)))).capitalize()
+    return "".join(rng.choice(names.syllables) for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4)))).capitalize()
 
 
 def fill(form: str, rng: random.Random) -> str:
@@ -207,7 +246,7 @@ def fill(form: str, rng: random.Random) -> str:
         ):
             filled += name(rng)
         elif character == "W" and alone and form[at + 1 : at + 2] != ".":
-            filled += rng.choice(TRADES)
+            filled += rng.choice(names_of(rng).trades)
         elif character == "L" and alone:
             filled += rng.choice("ABCDEFGHJK")
         elif character == "#":
@@ -273,9 +312,9 @@ def broken(text: str, width: int) -> list[str]:
 
 def goods(rng: random.Random) -> str:
     """What is sold, as tills print it."""
-    parts = [name(rng) if rng.random() < 0.5 else rng.choice(words.TRAINING.goods)]
+    parts = [name(rng) if rng.random() < 0.5 else rng.choice(names_of(rng).listed.goods)]
     if rng.random() < 0.55:
-        parts.insert(rng.randrange(2), name(rng) if rng.random() < 0.4 else rng.choice(words.TRAINING.kinds))
+        parts.insert(rng.randrange(2), name(rng) if rng.random() < 0.4 else rng.choice(names_of(rng).listed.kinds))
     if rng.random() < 0.25:
         parts.append(name(rng))
     if rng.random() < 0.3:

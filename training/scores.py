@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend.tasks import table
 from training import prompts
 from training.values import Chat, Turn
 
@@ -23,6 +24,10 @@ TARGETS = {
     "clock within a minute": 0.90,
     "clip exact with times": 0.85,
     "follow-ups, all kinds": 0.90,
+    "page: receipt fields": 0.95,
+    "page: receipt exact": 0.80,
+    "page: question": 0.90,
+    "document question": 0.85,
 }
 """What a model trained on a GPU should reach."""
 
@@ -87,15 +92,19 @@ def score(chat: Chat, answers: list[str], tally: Tally) -> None:
         if chat.kind == "other":
             tally.add("other pictures declined", answer.strip() == turn.text)
             continue
-        if number and chat.kind != "text" and not turn.text.startswith("{"):
+        if number and chat.kind not in ("text", "page", "document") and not turn.text.startswith("{"):
             tally.add("follow-ups, all kinds", _same(turn, answer))
         _judge(chat, turn, answer, "follow-up" if number else "first question", tally)
 
 
 def _judge(chat: Chat, turn: Turn, answer: str, where: str, tally: Tally) -> None:
     """Count an answer by what was asked of what."""
-    wanted, prefix = turn.text, "two images: " if chat.kind == "pair" else ""
-    if wanted.startswith("{"):
+    wanted, prefix = turn.text, {"pair": "two images: ", "page": "page: "}.get(chat.kind, "")
+    if chat.kind == "page" and turn.question != prompts.RECEIPT and turn.question not in prompts.RECEIPT_OTHER:
+        tally.add("page: own schema exact" if wanted.startswith("{") else "page: question", wanted == answer.strip())
+    elif chat.kind == "document":
+        _document(turn, answer, tally)
+    elif wanted.startswith("{"):
         _receipt(wanted, answer, prefix, tally)
     elif turn.question in (prompts.LATEX, *prompts.LATEX_OTHER):
         right = latex(answer) == latex(wanted)
@@ -153,6 +162,18 @@ def _clock(chat: Chat, wanted: str, answer: str, tally: Tally) -> None:
     for name in ("clock", "clock with hands" if face else "clock with digits"):
         tally.add(f"{name} within a minute", near)
     tally.add("clock exact", truth == given)
+
+
+def _document(turn: Turn, answer: str, tally: Tally) -> None:
+    """Count an answer about a page that is no receipt: its sentence, and apart from it what it quotes."""
+    if turn.question == table.PROMPT:
+        tally.add("document: table exact", answer.strip() == turn.text.strip())
+        return
+    said, _, quoted = answer.strip().partition("\n\n> ")
+    wanted, _, words = turn.text.strip().partition("\n\n> ")
+    tally.add("document question", said == wanted)
+    if words:
+        tally.add("document: words quoted", quoted == words)
 
 
 def _scene(wanted: str, answer: str, tally: Tally) -> None:

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from backend.engine.families.sheets import mllama
+from backend.reader.prompt import CLOSE, INTRODUCTION
 from training.tokenizer import END, IMAGE, START, TURN
 from training.values import Chat
 
@@ -25,13 +26,14 @@ class Talker:
         """The side in pixels of the contact sheets that the engine draws for this model."""
         return mllama(self.model.config, self.processor).side
 
-    def answers(self, chat: Chat, most: int = 640) -> list[str]:
+    def answers(self, chat: Chat, most: int = 1024) -> list[str]:
         """The answer to each question, the model's own earlier answers in its view."""
         text = self._message("system", chat.system) if chat.system else ""
         images, answers = [], []
         for turn in chat.turns:
             images += [chat.drawings[number].image for number in turn.drawings]
-            text += self._message("user", IMAGE * len(turn.drawings) + turn.question)
+            page = f"{INTRODUCTION}{turn.page}{CLOSE}" if turn.page else ""
+            text += self._message("user", IMAGE * len(turn.drawings) + page + turn.question)
             answers.append(self.say(text + f"{START}assistant{END}\n\n", images, most))
             text += self._message("assistant", answers[-1])
         return answers

@@ -120,7 +120,8 @@
     if (!stage) return;
     const inside = box.getBoundingClientRect();
     const around = stage.getBoundingClientRect();
-    stage.scrollBy({ top: inside.top + inside.height / 2 - around.top - around.height / 2, behavior: "smooth" });
+    const behavior = window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    stage.scrollBy({ top: inside.top + inside.height / 2 - around.top - around.height / 2, behavior });
   };
 
   const mark = () => {
@@ -172,11 +173,12 @@
     return row < 0 ? null : ["#result-items", row, items[row].indexOf(key)];
   };
 
-  // Into the middle of what the image leaves free.
+  // Into the middle of its list, or of what the image leaves free.
   const intoSight = (element) => {
-    const room = element.closest(".sidebar-content");
+    const room = element.closest(".rows, .sidebar-content");
     if (!room) return;
-    const [low, high] = [first(panel).getBoundingClientRect().bottom, room.getBoundingClientRect().bottom];
+    const above = room.matches(".rows") ? room.getBoundingClientRect().top : first(panel).getBoundingClientRect().bottom;
+    const [low, high] = [above, room.getBoundingClientRect().bottom];
     const { top, bottom } = element.getBoundingClientRect();
     if (top < low || bottom > high) room.scrollBy({ top: (top + bottom - low - high) / 2 });
   };
@@ -437,4 +439,5 @@
       this.up(event);
     },
   };
+  window.addEventListener("resize", () => first("#large") && view.fit());
 })();

@@ -154,7 +154,7 @@ def _wire_model(desk: Desk, choice: ModelChoice, side: Sidebar, load: Callable[.
 
 def _wire_results(takeaway: Takeaway, panel: ResultPanel, current: gr.BrowserState, ended: Sequence[Any]) -> None:
     for event in ended:
-        event.then(takeaway.show, [current, panel.evidence], panel.outputs, **_QUICK)
+        event.then(takeaway.show, [current, panel.evidence, panel.chosen], panel.outputs, **_QUICK)
     panel.picker.input(takeaway.pick, [current, panel.picker, panel.evidence], panel.outputs, **_QUICK)
     panel.opener.click(takeaway.read, [current], panel.outputs, **_QUICK)
     panel.evidence.input(takeaway.write, [current, panel.picker, panel.evidence], [*panel.files], **_QUICK)

@@ -18,7 +18,8 @@ WIDTH = 460  # pixels
 class ResultPanel:
     """The components, from top to bottom; `tables` and `formulas` hold those of the two kinds of results.
 
-    `opener` stands in the chat where there is text to show and no result; `text` is what was read on the images.
+    `opener` stands in the chat where there is text to show and no result; `text` is what was read on the images;
+    `chosen` is what is shown, as `picker` names it.
     """
 
     opener: gr.Button
@@ -37,6 +38,7 @@ class ResultPanel:
     latex: gr.Textbox
     mathml: gr.Textbox
     text: gr.Markdown
+    chosen: gr.State
 
     @property
     def outputs(self) -> list[Any]:
@@ -58,6 +60,7 @@ class ResultPanel:
             self.latex,
             self.mathml,
             self.text,
+            self.chosen,
         ]
 
     @property
@@ -95,7 +98,7 @@ def build_results() -> ResultPanel:
         text = _markup("result-text", visible=False)
     return ResultPanel(
         opener, bar, picker, figure, note, tables, fields, items, files, evidence, source, formulas, formula, latex,
-        mathml, text,
+        mathml, text, gr.State(""),
     )  # fmt: skip
 
 

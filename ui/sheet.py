@@ -1,4 +1,4 @@
-"""A result as tables that a person can correct, and back: fields with their values, and the list of things under them.
+"""A result as tables that a person can correct, and back, and as files: fields with their values, things under them.
 
 Pure. Values are text in the tables, numbers as they are printed; an empty cell is null.
 """
@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from backend.chat.grounds import Grounded, evidence_as_rows, evidence_as_text, json_with_evidence
+from backend.tasks.export import to_csv, to_xlsx
 from backend.tasks.json_text import Printed, indented, load
 from backend.tasks.result import Doubt, Result
 
@@ -115,6 +117,22 @@ def rows(result: Result, *, numbers: bool = False, said: Mapping[str, str] | Non
         for item, paths in zip(shown.items, shown.paths, strict=True)
     ]
     return lines or ([single] if single else [])
+
+
+def files(found: Grounded, *, evidence: bool = False) -> dict[str, bytes | None]:
+    """A whole result as files, by their suffixes; None where its kind has no such file.
+
+    With `evidence` they also say where each value stands, if that is known.
+    """
+    result, known = found.result, evidence and bool(found.evidence)
+    said = evidence_as_text(found) if known else None
+    further = {"Evidence": evidence_as_rows(found)} if known else None
+    written = json_with_evidence(found) if known and result.kind == "json" else result.source
+    return {
+        "json": written.encode() if result.kind == "json" else None,
+        "csv": b"\xef\xbb\xbf" + to_csv(rows(result, said=said)).encode(),
+        "xlsx": to_xlsx(rows(result, numbers=True, said=said), further),
+    }
 
 
 def _joined(cells: Iterable[Cells]) -> Cells:

@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from backend.chat.grounds import (
-    Grounded,
-    Kept,
-    evidence_as_rows,
-    evidence_as_text,
-    ground,
-    json_with_evidence,
-    shown_images,
-)
+from backend.chat.grounds import Grounded, Kept, ground, shown_images
 from backend.chat.results import results
 from backend.errors import GlimpseError, InputError
 from backend.history import History, Turn
-from backend.tasks.export import to_csv, to_xlsx
 from backend.tasks.json_text import named
 from backend.tasks.mathml import to_mathml
 from backend.tasks.registry import tasks
@@ -33,7 +24,7 @@ from ui.errors import readable
 from ui.evidence import boxes, checked, first_image, links, names, rows_of, sentence
 from ui.figure import Picture, figure, text
 from ui.markdown import literal, neutralise
-from ui.sheet import Rows, Sheet, corrected, rows, sheet
+from ui.sheet import Rows, Sheet, corrected, files, sheet
 from ui.wiring import owner
 
 if TYPE_CHECKING:
@@ -80,16 +71,19 @@ class Takeaway:
         self._folder = folder
         self._kept = kept
 
-    def show(self, request: gr.Request, current: str, evidence: bool = False) -> Updates:
+    def show(self, request: gr.Request, current: str, evidence: bool = False, before: str = "") -> Updates:
         """The results of a conversation, the latest chosen; the panel opens where the last answer has one.
 
-        Without any there is a button for the text on the images, if some was read.
+        Without any there is a button for the text on the images, if some was read. Who reads that text (`before` is
+        what was shown) goes on with it until an answer with a result comes.
         """
         turns = self._turns(current, owner(request))
         found = _results(current, turns)
+        read = bool(self._read(turns))
+        if before == TEXT and read and not (found and found[-1].turn is turns[-1]):
+            return [gr.Sidebar(visible=True), *self._text(turns, found)]
         if not found:
-            readable_text = bool(self._read(turns))
-            return [gr.Sidebar(visible=False, open=False), gr.Button(visible=readable_text), *_nothing(16)]
+            return [gr.Sidebar(visible=False, open=False), gr.Button(visible=read), *_nothing(16), ""]
         chosen = next(one for one in found if one.turn is found[-1].turn)
         return [gr.Sidebar(visible=True, open=True), *self._painted(turns, found, chosen, evidence)]
 
@@ -187,11 +181,11 @@ class Takeaway:
             note, formula, mathml = _set(one.result.source)
             note = note if one.result.whole else _note(one.result)
             return [*head, note, gr.Column(visible=False), *_nothing(7), gr.Column(visible=True),
-                    formula, one.result.source, mathml, _no_text()]  # fmt: skip
+                    formula, one.result.source, mathml, _no_text(), chosen.key]  # fmt: skip
         shown = checked(_sheet(one), one)
         return [*head, _note(one.result), gr.Column(visible=True), *_tables(shown),
                 *self._files(chosen, one, evidence), gr.Checkbox(visible=bool(one.evidence)), one.result.source,
-                gr.Column(visible=False), *_nothing(3), _no_text()]  # fmt: skip
+                gr.Column(visible=False), *_nothing(3), _no_text(), chosen.key]  # fmt: skip
 
     def _text(self, turns: Sequence[Turn], found: Sequence[Found]) -> Updates:
         pages = [(picture, page) for part in self._read(turns)
@@ -202,22 +196,14 @@ class Takeaway:
             gr.Button(visible=False), self._picker(turns, found, TEXT),
             figure([picture for picture, _ in pages], lines, first=last), "",
             gr.Column(visible=False), *_nothing(7), gr.Column(visible=False), *_nothing(3),
-            gr.Markdown(text(lines, len(pages), first=last), visible=True),
+            gr.Markdown(text(lines, len(pages), first=last), visible=True), TEXT,
         ]  # fmt: skip
 
     def _files(self, found: Found, one: Grounded, evidence: bool) -> list[gr.DownloadButton]:
         """The downloads of a result, each in a folder of its own, so that the file has a name that a person knows."""
         if not one.result.whole:
             return [gr.DownloadButton(visible=False)] * 3
-        with_evidence = evidence and bool(one.evidence)
-        written = json_with_evidence(one) if with_evidence and one.result.kind == "json" else one.result.source
-        said = evidence_as_text(one) if with_evidence else None
-        further = {"Evidence": evidence_as_rows(one)} if with_evidence else None
-        contents = {
-            "json": written.encode() if one.result.kind == "json" else None,
-            "csv": b"\xef\xbb\xbf" + to_csv(rows(one.result, said=said)).encode(),
-            "xlsx": to_xlsx(rows(one.result, numbers=True, said=said), further),
-        }
+        contents = files(one, evidence=evidence)
         return [self._file(f"{found.turn.task}.{suffix}", content) for suffix, content in contents.items()]
 
     def _file(self, name: str, content: bytes | None) -> gr.DownloadButton:

@@ -8,8 +8,10 @@ import pytest
 from playwright.sync_api import expect
 
 from backend.engine.scripted import SCRIPTED, Gate
+from backend.reader.page import Line, Page
 from backend.types import Finished, Usage
 from tests.browser.screen import Screen
+from tests.evidence.drawn import quad
 from tests.ui.house import House, picture
 
 pytestmark = pytest.mark.browser
@@ -32,7 +34,7 @@ def test_a_receipt_is_checked_corrected_and_taken_away(house: House, screen: Scr
     ask(screen, "Receipt to JSON", picture(tmp_path / "receipt.png"))
     note = screen.page.locator("#result-note")
     expect(note).to_contain_text("total: by what is printed above it, it is 5.60")
-    expect(screen.page.locator("#result-image img")).to_be_visible()
+    expect(screen.page.locator("#result-figure img")).to_be_visible()
     screen.page.locator("#result-fields .body-cell").filter(has_text="5.7").dblclick()
     screen.page.keyboard.press("Control+A")
     screen.page.keyboard.type("5.60")
@@ -78,9 +80,12 @@ def test_a_field_is_read_again_in_sight_and_stop_keeps_the_first_reading(
     gate, status = Gate(), house.engine.status
     house.engine.status = replace(status, model=replace(SCRIPTED, canvas=1120 * 1120))
     house.engine.script = lambda request: [gate] if "part of the receipt" in request.messages[-1].text else [RECEIPT]
+    file = picture(tmp_path / "receipt.png", size=(1000, 2000))
+    lines = Line("Corner", quad(100, 100, 300, 40)), Line("TOTAL 5.60", quad(100, 1800, 300, 40))
+    house.read(file, Page(1000, 2000, lines))
     try:
         screen.choose("Receipt to JSON")
-        screen.drop(picture(tmp_path / "receipt.png", size=(1000, 2000)))
+        screen.drop(file)
         screen.send("")
         expect(screen.page.locator("#chat .progress")).to_contain_text("reading total again, closer")
         expect(screen.answers.first).to_contain_text("Corner")
@@ -88,14 +93,14 @@ def test_a_field_is_read_again_in_sight_and_stop_keeps_the_first_reading(
         screen.finished()
     finally:
         house.engine.status = status
-    expect(screen.page.locator("#result-note")).to_contain_text("total: by what is printed above it, it is 5.60")
+    expect(screen.page.locator("#result-note")).to_contain_text("by what is printed above it, it is 5.60")
     assert house.kept()[0][1:] == (RECEIPT, "stop")
 
 
 def test_two_receipts_are_two_results_each_beside_its_image(house: House, screen: Screen, tmp_path: Path) -> None:
     house.engine.script = [RECEIPT]
     ask(screen, "Receipt to JSON", picture(tmp_path / "a.png"), picture(tmp_path / "b.png", "red"))
-    picker, image = screen.page.locator("#result-picker label"), screen.page.locator("#result-image img")
+    picker, image = screen.page.locator("#result-picker label"), screen.page.locator("#result-figure img")
     expect(picker).to_have_text(["Receipt to JSON 1", "Receipt to JSON 2"])
     first = image.get_attribute("src")
     picker.nth(1).click()

@@ -133,7 +133,18 @@ def test_the_card_shows_each_score_with_its_target(tmp_path):
 def test_the_held_out_set_is_the_same_each_time():
     size = evaluate.Size(**dict.fromkeys(vars(evaluate.Size()), 1))
     one, other = list(evaluate.chats(size, 224)), list(evaluate.chats(size, 224))
-    assert {chat.kind for chat in one} == {"receipt", "scene", "formula", "clock", "clip", "pair", "text", "other"}
+    assert {chat.kind for chat in one} == {
+        "receipt",
+        "scene",
+        "formula",
+        "clock",
+        "clip",
+        "pair",
+        "text",
+        "other",
+        "page",
+        "document",
+    }
     assert [chat.turns for chat in one] == [chat.turns for chat in other]
     for chat, again in zip(one, other, strict=True):
         assert [d.image.tobytes() for d in chat.drawings] == [d.image.tobytes() for d in again.drawings]

@@ -19,7 +19,7 @@ from ui.takeaway import CUT, Takeaway
 RECEIPT = '{"shop":"Corner","items":[{"name":"Tea","amount":2.50}],"total":2.60}'
 PARTS = (
     *("bar", "opener", "picker", "figure", "note", "tables", "fields", "items", "json", "csv", "xlsx", "evidence"),
-    *("source", "formulas", "formula", "latex", "mathml", "text"),
+    *("source", "formulas", "formula", "latex", "mathml", "text", "chosen"),
 )
 REQUEST: Any = SimpleNamespace(username=None)
 
@@ -231,19 +231,21 @@ async def test_the_files_say_where_the_values_stand_when_asked(house: House, pan
     key = parts["picker"].value
     assert json.loads(content(parts["json"])) == {"shop": "Nobody", "total": 60.3}
     written, table, book = panel.write(REQUEST, conversation, key, True)
-    places = [{"image": 0, "box": [501, 446, 585, 482], "text": "TOTAL 60.30"}]
+    (page,) = house.pages.values()
+    box = [line.box for line in page.lines if line.text == "60.30"][1]
+    places = [{"image": 0, "box": list(box), "text": "TOTAL 60.30"}]
     assert json.loads(content(written)) == {
         "data": {"shop": "Nobody", "total": 60.3},
         "evidence": {"shop": {"kind": "nowhere", "places": []}, "total": {"kind": "exact", "places": places}},
     }
     assert content(table).decode("utf-8-sig").splitlines() == [
         "shop,shop evidence,total,total evidence",
-        'Nobody,nowhere,60.30,"exact: “TOTAL 60.30” at 501, 446, 585, 482"',
+        f'Nobody,nowhere,60.30,"exact: “TOTAL 60.30” at {", ".join(map(str, box))}"',
     ]
     sheet = openpyxl.load_workbook(io.BytesIO(content(book)))["Evidence"]
     assert list(sheet.iter_rows(values_only=True))[1:] == [
         ("shop", "Nobody", "nowhere", *[None] * 7),
-        ("total", "60.30", "exact", None, 1, "TOTAL 60.30", 501, 446, 585, 482),
+        ("total", "60.30", "exact", None, 1, "TOTAL 60.30", *box),
     ]
     (without, *_) = panel.write(REQUEST, conversation, key, False)
     assert content(without) == content(parts["json"])
@@ -283,6 +285,19 @@ async def test_beside_a_result_the_text_is_one_of_the_things_to_pick(
     assert (parts["picker"].value, parts["tables"].visible, parts["text"].visible) == ("text", False, True)
     again = shown(panel.pick(REQUEST, conversation, picker.value))
     assert (again["tables"].visible, again["text"].visible) == (True, False)
+
+
+async def test_who_reads_the_text_goes_on_with_it_until_a_result_comes(
+    house: House, panel: Takeaway, tmp_path: Path
+) -> None:
+    conversation = await read(house, tmp_path, "caption", "A receipt.")
+    kept = shown(panel.show(REQUEST, conversation, before="text"))
+    assert (kept["bar"].visible, kept["text"].visible, kept["chosen"]) == (True, True, "text")
+    house.engine.script = [ANSWER]
+    async for _ in house.chat.submit(conversation, "", [], task="receipt"):
+        pass
+    result = shown(panel.show(REQUEST, conversation, before="text"))
+    assert (result["bar"].open, result["text"].visible, result["chosen"]) == (True, False, result["picker"].value)
 
 
 async def test_nothing_is_said_of_text_where_none_was_read(house: House, panel: Takeaway, tmp_path: Path) -> None:

@@ -56,8 +56,12 @@ class _Read:
     failed: Mapping[str, str]
 
     def of(self, parts: Sequence[MediaPart]) -> list[Page | None]:
-        """The pages of the images among some parts, in order."""
-        return [self.pages.get(part.media_id) for part in parts if isinstance(part, ImagePart)]
+        """The pages of the images among some parts, in order; None for a part of an image."""
+        return [
+            self.pages.get(part.media_id) if part.box is None else None
+            for part in parts
+            if isinstance(part, ImagePart)
+        ]
 
 
 class ReadingEngine:
@@ -80,7 +84,8 @@ class ReadingEngine:
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[StreamEvent]:
         """Yield the events of one answer; see `Engine.stream`. Reading comes first, and closing ends it as well."""
-        gives = self._gives(self.status.model)
+        model = self.status.model
+        gives, works = self._gives(model), model is not None and model.reads_text
         wanted = _images(request.messages) if gives else _asked(request)
         read = _Read({}, {})
         if wanted and self._policy != "never":
@@ -90,12 +95,12 @@ class ReadingEngine:
                         read = step
                     else:
                         yield step
-        said = _without_model(request, read, gives)
+        said = await asyncio.to_thread(_without_model, request, read, gives and works)
         if said is not None:
             yield TextDelta(said)
-            yield Finished("stop", Usage(0, 0, images=request.images, read=_told(read, False)))
+            yield Finished("stop", Usage(0, 0, images=request.images, read=_told(read, None)))
             return
-        asked = _given(request, read) if gives else request
+        asked = await asyncio.to_thread(_given, request, read, works) if gives else request
         async with aclosing(self._engine.stream(asked)) as answers:
             async for event in answers:
                 if isinstance(event, Finished) and (read.pages or read.failed):
@@ -143,25 +148,35 @@ def _asked(request: GenerationRequest) -> list[str]:
     return _images([latest]) if latest is not None and request.reading != "none" else []
 
 
-def _without_model(request: GenerationRequest, read: _Read, gives: bool) -> str | None:
-    """The answer where the text alone gives it: there is no receipt, or the text is all that was asked for."""
-    pages = [page for media_id in _asked(request) if (page := read.pages.get(media_id)) is not None]
-    if not pages or len(pages) < len(_asked(request)):
-        return None
-    if request.reading == "amounts" and not any(index(page).has_amounts for page in pages):
+def _without_model(request: GenerationRequest, read: _Read, copies: bool) -> str | None:
+    """The answer where the text alone gives it: there is no receipt, or the text is all that was asked for.
+
+    `copies` is whether the model would do no more than copy the text.
+    """
+    pages = _all_pages(request, read)
+    if request.reading == "amounts" and pages and not any(index(page).has_amounts for page in pages):
         return NO_AMOUNTS
-    if request.reading == "text" and gives:
+    if request.reading == "text" and pages and copies:
         return "\n\n".join(page.text or NO_TEXT for page in pages)
     return None
 
 
-def _given(request: GenerationRequest, read: _Read) -> GenerationRequest:
-    """The request with the text on each image after it, and with a form whose values can only be copied from it."""
+def _given(request: GenerationRequest, read: _Read, copies: bool) -> GenerationRequest:
+    """The request with the text on each image after it.
+
+    A model that `copies` has its form held to it: one that sees more than the reader does had better not be.
+    """
     messages = tuple(_with_text(message, read) for message in request.messages)
-    if request.grammar is None or request.reading == "none":
+    if request.grammar is None or request.reading == "none" or not copies:
         return replace(request, messages=messages)
-    pages = [page for media_id in _asked(request) if (page := read.pages.get(media_id)) is not None]
-    return replace(request, messages=messages, grammar=copied(request.grammar, pages))
+    return replace(request, messages=messages, grammar=copied(request.grammar, _all_pages(request, read)))
+
+
+def _all_pages(request: GenerationRequest, read: _Read) -> list[Page]:
+    """The pages of the images that are asked about; none where one of them could not be read."""
+    pages = [read.pages.get(media_id) for media_id in _asked(request)]
+    found = [page for page in pages if page is not None]
+    return found if len(found) == len(pages) else []
 
 
 def _with_text(message: Message, read: _Read) -> Message:
@@ -171,12 +186,14 @@ def _with_text(message: Message, read: _Read) -> Message:
     return replace(message, parts=(*message.media, TextPart(with_text(pages, message.text))))
 
 
-def _told(read: _Read, gives: bool) -> str:
-    """What was done with the text, in words; a failure first."""
+def _told(read: _Read, gives: bool | None) -> str:
+    """What was done with the text, in words; a failure first. `gives` is None where no model was asked."""
     if read.failed:
         return next(iter(read.failed.values()))
     lines = sum(len(page.lines) for page in read.pages.values())
     if not lines:
         return "no text was found on the image"
-    shown = "the model was given" if gives else "read beside the model's answer:"
+    shown = {True: "the model was given", False: "read beside the model's answer:", None: "read without a model:"}[
+        gives
+    ]
     return f"{shown} {lines} line{'s' if lines > 1 else ''} of text from the image"

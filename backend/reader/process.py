@@ -20,7 +20,7 @@ from typing import Any
 from PIL import Image
 
 from backend.errors import ReadingFailed
-from backend.reader.page import Page, page_from_json
+from backend.reader.page import MOST_LINES, Page, page_from_json
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ class ReaderProcess:
     def __init__(self, idle: float = IDLE, command: tuple[str, ...] = ("-m", "backend.reader.worker")) -> None:
         self._idle = idle
         self._command = command
-        self._turn = threading.Lock()
+        self._turn = threading.Lock()  # of reading
+        self._guard = threading.Lock()  # of what `_child` is
         self._child: _Child | None = None
         self._timer: threading.Timer | None = None
         self._told = False
@@ -50,40 +51,58 @@ class ReaderProcess:
         child = self._child
         return child is not None and child.alive
 
-    def read(self, image: Image.Image, tell: Tell) -> Page:
-        """Read one image; `tell` hears lines done and lines in all. `end` from another thread breaks it off.
+    def read(self, image: Image.Image, tell: Tell, stop: threading.Event | None = None) -> Page:
+        """Read one image; `tell` hears lines done and lines in all.
+
+        `end` from another thread breaks it off; where it may not have begun yet, `stop` is set before.
 
         Raises:
             ReadingFailed: the child could not, or died.
         """
         with self._turn:
             self._rest()
-            child = self._ready()
+            child: _Child | None = None
             try:
+                child = self._ready(stop)
                 if not child.greeted:
                     self._note(child.greet())
                 return child.read(image, tell)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                if self._child is child:  # else it was ended on purpose
-                    log.warning("the text of an image was not read: %s", child.last_words(), exc_info=True)
-                    self.end()
-                raise ReadingFailed(FAILED) from error
+            except ReadingFailed:
+                raise
+            except BaseException as error:
+                self._drop(child)
+                if isinstance(
+                    error, OSError | ArithmeticError | LookupError | RecursionError | TypeError | ValueError
+                ):
+                    raise ReadingFailed(FAILED) from error
+                raise
             finally:
                 self._watch()
 
     def end(self) -> None:
         """End the child, whatever it does. Safe to call twice; the next image starts another."""
-        child, self._child = self._child, None
+        with self._guard:
+            child, self._child = self._child, None
         self._rest()
         if child is not None:
             child.end()
 
-    def _ready(self) -> _Child:
+    def _ready(self, stop: threading.Event | None) -> _Child:
         child = self._child
-        if child is None or not child.alive:
-            self.end()
+        if child is not None and child.alive:
+            return child
+        self.end()
+        with self._guard:
+            if stop is not None and stop.is_set():
+                raise ReadingFailed(FAILED)  # nobody waits for it any more
             child = self._child = _Child(self._command)
         return child
+
+    def _drop(self, child: _Child | None) -> None:
+        """End a child that failed: what it says next would be taken for an answer to the next image."""
+        if child is None or self._child is child:  # else it was ended on purpose
+            log.warning("the text of an image was not read: %s", child.last_words() if child else "", exc_info=True)
+            self.end()
 
     def _note(self, missing: Sequence[str]) -> None:
         if missing and not self._told:
@@ -117,15 +136,19 @@ class _Child:
     def __init__(self, command: tuple[str, ...]) -> None:
         self.greeted = False
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 -- closed in `end`
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-s", *command, str(MEMORY), str(threads())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            env=_environment(),
-            cwd=Path(sys.prefix).anchor,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-s", *command, str(MEMORY), str(threads())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                env=_environment(),
+                cwd=Path(sys.prefix).anchor,
+                start_new_session=True,
+            )
+        except BaseException:
+            self._complaints.close()
+            raise
 
     @property
     def alive(self) -> bool:
@@ -144,6 +167,7 @@ class _Child:
         self._process.stdin.write(head)
         self._process.stdin.write(Image.merge("RGB", (blue, green, red)).tobytes())
         self._process.stdin.flush()
+        told = -1
         while True:
             answer = self._answer()
             if "page" in answer:
@@ -153,7 +177,11 @@ class _Child:
                 return page
             if "error" in answer:
                 raise ValueError("the child could not read it")
-            tell(int(answer["done"]), int(answer["total"]))
+            done, total = int(answer["done"]), int(answer["total"])
+            if not told < done < total <= MOST_LINES:  # or it could go on for ever
+                raise ValueError("strange progress")
+            told = done
+            tell(done, total)
 
     def last_words(self) -> str:
         """What it has complained of, the end of it."""

@@ -30,5 +30,6 @@ def with_text(pages: Sequence[Page | None], words: str) -> str:
 def shown(page: Page) -> str:
     """A page's rows, as many as are shown."""
     text = "\n".join(row.text for row in page.rows[:ROWS])
-    whole = len(page.rows) <= ROWS and len(text) <= CHARACTERS
-    return text if whole else text[:CHARACTERS].rpartition("\n")[0] + CUT
+    if len(text) > CHARACTERS:
+        return text[:CHARACTERS].rpartition("\n")[0] + CUT
+    return text if len(page.rows) <= ROWS else text + CUT

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from PIL import Image
+
 from backend.errors import ReadingFailed, StorageError
 from backend.media.store import MediaStore
 from backend.reader.page import Page, page_from_json, page_to_json
@@ -25,7 +27,7 @@ Listener = Callable[[Progress], None]
 
 STAGE = "reading the text"
 VERSION = 1  # of what is kept; a page of another version is read anew
-SECONDS = 120.0  # that one image may take
+SECONDS = 300.0  # that one image may take: 2,000 lines on a slow machine
 REMEMBERED = 64  # pages kept in memory
 
 
@@ -66,6 +68,8 @@ class OcrReader:
         self._store = store
         self._process = process or ReaderProcess()
         self._seconds = seconds
+        self._turn = asyncio.Lock()  # one image after another, so that whoever stops ends no work but his own
+        self._closed = False
         self._shared: dict[str, _Shared] = {}
         self._remembered: OrderedDict[str, Page] = OrderedDict()
         self._lock = threading.Lock()
@@ -77,14 +81,18 @@ class OcrReader:
         shared = self._shared.get(media_id)
         if shared is None:
             shared = self._shared[media_id] = _Shared(asyncio.create_task(self._read(media_id)))
-            shared.task.add_done_callback(lambda _: self._shared.pop(media_id, None))
+            shared.task.add_done_callback(lambda _: self._forget(media_id, shared))
         shared.listeners += [progress] if progress else []
         shared.waiting += 1
         try:
             return await asyncio.shield(shared.task)
         finally:
             shared.waiting -= 1
+            if progress:
+                shared.listeners.remove(progress)
             if not shared.waiting:
+                # Who asks from now on begins anew.
+                self._forget(media_id, shared)
                 shared.task.cancel()
 
     def kept(self, media_id: str) -> Page | None:
@@ -96,35 +104,47 @@ class OcrReader:
         try:
             content = json.loads(self._store.page_file(media_id).read_text(encoding="utf-8"))
             page = page_from_json(content["page"]) if content["version"] == VERSION else None
-        except (OSError, ValueError, TypeError, KeyError, StorageError):
+        except (OSError, ValueError, TypeError, LookupError, RecursionError, StorageError):
             return None
         return self._remember(media_id, page) if page is not None else None
 
     def close(self) -> None:
-        """End the child. Safe to call twice."""
+        """End the child; what is not read yet fails. Safe to call twice."""
+        self._closed = True
         self._process.end()
 
     async def _read(self, media_id: str) -> Page:
-        loop = asyncio.get_running_loop()
         image = await asyncio.to_thread(self._store.image, media_id)
         self._tell(media_id, Progress(STAGE))
+        async with self._turn:
+            page = await self._read_now(media_id, image)
+        self._keep(media_id, page)
+        return self._remember(media_id, page)
+
+    async def _read_now(self, media_id: str, image: Image.Image) -> Page:
+        loop, stop = asyncio.get_running_loop(), threading.Event()
 
         def tell(done: int, total: int) -> None:
             loop.call_soon_threadsafe(self._tell, media_id, Progress(STAGE, done, total))
 
-        work = asyncio.ensure_future(asyncio.to_thread(self._process.read, image, tell))
+        if self._closed:
+            raise ReadingFailed(FAILED)
+        work = asyncio.ensure_future(asyncio.to_thread(self._process.read, image, tell, stop))
         work.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            page = await asyncio.wait_for(asyncio.shield(work), self._seconds)
+            return await asyncio.wait_for(asyncio.shield(work), self._seconds)
         except TimeoutError:
             log.warning("an image took longer than %.0f s to read", self._seconds)
             raise ReadingFailed(FAILED) from None
         finally:
             if not work.done():
-                self._process.end()
+                stop.set()
+                await asyncio.to_thread(self._process.end)
                 await asyncio.wait([work])
-        self._keep(media_id, page)
-        return self._remember(media_id, page)
+
+    def _forget(self, media_id: str, shared: _Shared) -> None:
+        if self._shared.get(media_id) is shared:
+            del self._shared[media_id]
 
     def _tell(self, media_id: str, progress: Progress) -> None:
         shared = self._shared.get(media_id)
@@ -149,5 +169,9 @@ class OcrReader:
 
 def _write(path: Path, content: str) -> None:
     part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(content, encoding="utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(content, encoding="utf-8")
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -11,7 +11,7 @@ import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import av
@@ -20,13 +20,16 @@ import torch
 
 from backend.media.sheets import contact_sheets
 from backend.media.video import sample_frames
-from training import clips, formula_chat, prompts, receipt_chat, receipts, scene_chat, scenes, words
+from backend.reader.ocr import Recogniser
+from training import clips, formula_chat, page_chat, page_draw, page_receipts, prompts, scene_chat, scenes
 from training.clips import Clip
 from training.mixture import TRAINING
+from training.page_words import Ordinary
 from training.talk import Talker
 from training.values import Chat, Drawing, Turn
 
 SIDE = 560
+FONT = "LiberationMono-Regular"
 CLIP_SIDE, CLIP_RATE, CLIP_FRAMES = 320, 12, 64
 
 
@@ -55,22 +58,38 @@ def scene(seed: int) -> Example:
 
 
 def receipt(seed: int) -> Example:
-    """A short receipt that prints a date, a time, tax, total and payment."""
-    rng = random.Random(f"example:{seed}")
-    domain = receipts.Range(words=replace(words.TRAINING, invented=0.0), scales=(2.5,))
-    while True:
-        drawn = receipts.make(rng, domain)
-        bought = drawn.purchase
-        past = bought.date is not None and bought.date < "2026"  # a day to come would be called doubtful
-        told = bought.tax_amount and bought.payment and bought.time and bought.currency
-        if len(bought.items) >= 2 and told and past:
-            break
+    """A receipt of a few items that prints a date, a time, tax, total and payment, with what a reader finds on it."""
+    rng = Ordinary(f"example:{seed}")
+    while not _telling(drawn := page_receipts.make(rng, misread=0.0)):
+        pass
+    drawing = page_draw.printed(drawn.page.text, FONT, 26, head=drawn.page.text.count("\n", 0, _begin(drawn)))
+    read = _recogniser().read(np.ascontiguousarray(np.asarray(drawing.image)[..., ::-1]), lambda done, total: None)
     turns = (
-        _asked(receipt_chat.read(drawn, rng), prompts.RECEIPT),
-        receipt_chat.total(drawn, "What is the total?"),
-        receipt_chat.shop(drawn, "Which shop is it from?"),
+        Turn(prompts.RECEIPT, page_chat.as_json(drawn), (), read.text),
+        _asked(page_chat.total(drawn, rng), "What is the total?"),
+        _asked(page_chat.shop(drawn, rng), "Which shop is it from?"),
     )
-    return Example(_chat("receipt", (drawn.drawing,), turns))
+    return Example(_chat("receipt", (drawing,), turns))
+
+
+@cache
+def _recogniser() -> Recogniser:
+    return Recogniser(2)
+
+
+def _telling(drawn: page_receipts.Receipt) -> bool:
+    """Whether a receipt shows what one can have, in a form that everybody knows, and of a day that has been."""
+    told = drawn.taxes and drawn.time and drawn.currency and drawn.paid and drawn.address and drawn.subtotal
+    past = drawn.day is not None and 2015 < drawn.day.year < 2026
+    rows = drawn.page.text.count("\n")
+    small = 1 < len(drawn.goods) < 6 and rows < 28 and drawn.total < 20000
+    plain = drawn.country.name in ("us", "uk") and all(one.quantity for one in drawn.goods)
+    return bool(told and past and small and plain)
+
+
+def _begin(drawn: page_receipts.Receipt) -> int:
+    """Where on the page the goods begin, which what is centred ends before."""
+    return min(start for role, spans in drawn.page.fields.items() if role.startswith("item") for start, _ in spans)
 
 
 def formula(seed: int) -> Example:

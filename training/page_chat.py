@@ -149,7 +149,8 @@ def _sum(receipt: Receipt, role: str, cents: int) -> list[Piece | str]:
     return [*told, f" {receipt.currency}"] if receipt.currency else told
 
 
-def _total(receipt: Receipt, rng: random.Random) -> Turn:
+def total(receipt: Receipt, rng: random.Random) -> Turn:
+    """The total asked for."""
     asked = (
         "What is the total?",
         "How much is it in total?",
@@ -162,7 +163,8 @@ def _total(receipt: Receipt, rng: random.Random) -> Turn:
     return _answered(rng, asked, ["The total is ", *_sum(receipt, "total", receipt.total), "."])
 
 
-def _shop(receipt: Receipt, rng: random.Random) -> Turn:
+def shop(receipt: Receipt, rng: random.Random) -> Turn:
+    """The shop asked for."""
     asked = (
         "Which shop is it from?",
         "Which shop?",
@@ -301,7 +303,7 @@ STRANGE = (
 )  # fmt: skip
 
 ASKERS: tuple[tuple[Asker, int], ...] = (
-    (_total, 4), (_shop, 3), (_address, 3), (_when, 4), (_time, 2), (_payment, 2), (_tax_asked, 2), (_subtotal, 1),
+    (total, 4), (shop, 3), (_address, 3), (_when, 4), (_time, 2), (_payment, 2), (_tax_asked, 2), (_subtotal, 1),
     (_count, 1), (_price, 5), (_ordered, 2),
     (_quantity, 2), (_caption, 2), (_unknown, 1), (own, 3),
 )  # fmt: skip

@@ -206,17 +206,31 @@ class Names:
     listed: words.Words
     syllables: tuple[str, ...]
     trades: tuple[str, ...]
+    lengths: tuple[int, ...] = (1, 2, 2, 2, 3, 3, 4)
+    invented: float = 0.0
 
 
-TRAINING = Names(words.TRAINING, _SYLLABLES, TRADES)
+TRAINING = Names(words.TRAINING, _SYLLABLES, TRADES, invented=0.3)
 HELD_OUT = Names(words.HELD_OUT, _OTHER_SYLLABLES, _OTHER_TRADES)
 """Syllables, goods and trades that no training page has."""
+
+
+_ORDINARY = _listed("""
+Maple Harbour Corner River Willow Amber Mercer Hudson Clover Dalton Ashford Weston Linden Parker Morgan Ellis Carter
+Bennett Hollis Fielding Greenway Kingsley Merton Oakley Preston Ridley Sutton Thornton Walton Whitby Alder Bishop
+""")
 
 
 class HeldOut(random.Random):
     """Chance that draws the names of the test set."""
 
     names = HELD_OUT
+
+
+class Ordinary(random.Random):
+    """Chance that draws names as one meets them, for an example to look at."""
+
+    names = Names(words.TRAINING, _ORDINARY, TRADES, (1,))
 
 
 def names_of(rng: random.Random) -> Names:
@@ -231,9 +245,9 @@ def name(rng: random.Random) -> str:
     names = names_of(rng)
     if rng.random() < 0.25:
         return rng.choice((rng.choice(names.listed.shop_first), rng.choice(names.listed.goods)))
-    if rng.random() < 0.3 and names is TRAINING:
+    if rng.random() < names.invented:
         return words.invent(rng)
-    return "".join(rng.choice(names.syllables) for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4)))).capitalize()
+    return "".join(rng.choice(names.syllables) for _ in range(rng.choice(names.lengths))).capitalize()
 
 
 def fill(form: str, rng: random.Random) -> str:

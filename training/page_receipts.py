@@ -86,7 +86,8 @@ class _Till:
         """Junk, brand, firm, numbers, address, telephone, in the orders that shops have; whether with an address."""
         rng, row = self.rng, self.sheet.row
         if rng.random() < 0.18:
-            row(coded(rng.choice(till_words.JUNK), rng))
+            junk = coded(rng.choice(till_words.JUNK), rng)
+            row(junk if rng.random() < 0.8 else f"{page_words.name(rng)} {page_words.name(rng)}".lower())
         first = moment[:1] if rng.random() < 0.5 else []
         for one in first:
             row(*one)

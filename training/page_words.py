@@ -78,7 +78,7 @@ MALAYSIA = Country(
      "00000 KUALA LUMPUR, W.P.", "00000 GEORGE TOWN, PULAU PINANG", "SELANGOR DARUL EHSAN", "00000 N, MELAKA"),
     ("(000000-X)", "(0000000-X)", "Co. Reg. No.: 000000-X", "GST ID: 000000000000", "GST Reg No: 000000000000",
     "XX0000000-X",
-     "GST NO : 000000000000", "(Company No. 000000-X)", "(GST ID No : 000000000000)", "ROC: 000000-X",
+     "GST NO : 000000000000", "GST NO. : 000000000000", "GST No.: 000000000000", "(Company No. 000000-X)", "(GST ID No : 000000000000)", "ROC: 000000-X",
      "SST ID: X00-0000-00000000"),
     ("GST", "GST", "SST", "Tax", "Service Tax", "SVC TAX"), (6.0, 6.0, 10.0),
     total=(*ENGLISH["total"], "Total Sales (Inclusive of GST)", "Total Incl. GST", "TOTAL RM", "Total (RM):",
@@ -250,14 +250,16 @@ def name(rng: random.Random) -> str:
     return "".join(rng.choice(names.syllables) for _ in range(rng.choice(names.lengths))).capitalize()
 
 
+_ENDINGS = ("straße", "str.", "weg", "allee", "stadt", "burg", "PUR", "SHIRE")
+"""What a name may be the beginning of."""
+
+
 def fill(form: str, rng: random.Random) -> str:
     """A form with its names, numbers and letters put in; letters of ordinary words stay."""
     filled = ""
     for at, character in enumerate(form):
         alone = not form[at - 1 : at].isalpha() and not form[at + 1 : at + 2].isalpha()
-        if character == "N" and (
-            alone or form[at + 1 : at + 2].islower() or form[at + 1 : at + 6] in ("PUR", "SHIRE")
-        ):
+        if character == "N" and (alone or form.startswith(_ENDINGS, at + 1)):
             filled += name(rng)
         elif character == "W" and alone and form[at + 1 : at + 2] != ".":
             filled += rng.choice(names_of(rng).trades)

@@ -30,6 +30,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "image": ("benchmarks.image_worker", "image_worker_ms"),
     "grammar": ("benchmarks.grammar", "grammar_overhead", "grammar_overhead_pocket"),
     "evidence": ("benchmarks.evidence", "evidence_ms"),
+    "reader": ("benchmarks.reader", "reader_seconds", "reader_ratio"),
     "video": (
         "benchmarks.video",
         "video_vs_opencv",

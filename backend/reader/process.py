@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 FAILED = "The text on this image could not be read; the answer goes on without it."
 IDLE = 300.0  # seconds after which a child that reads nothing is ended
-MEMORY = 4 << 30  # bytes of address space: 1.1 GB are used for a page of 6,800 pixels, the rest is mapped only
+MEMORY = 4 << 30  # bytes of address space: 1.1 GB are used for 12 megapixels in a square, 2.0 GB mapped
 LONGEST_ANSWER = 64 << 20  # bytes of a line
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -211,7 +211,7 @@ class _Child:
 
 
 def threads() -> int:
-    """How many threads one image is read with: what the page and the model leave free, at most four."""
+    """How many threads one image is read with: a person waits for it, and idle ones do not spin."""
     return max(1, min(4, os.cpu_count() or 1))
 
 

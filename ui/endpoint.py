@@ -13,6 +13,7 @@ import gradio as gr
 
 from backend.chat.once import Once, grown
 from backend.errors import InputError, ModelFailed
+from backend.evidence.reading_engine import NO_AMOUNTS
 from backend.tasks.data import data_in
 from backend.tasks.latex import source
 from backend.tasks.receipt import results
@@ -103,6 +104,9 @@ class Presets:
             async for longer in answers:
                 answer = longer
                 yield gr.skip()
+        if answer == NO_AMOUNTS:
+            with readable():
+                raise InputError(NO_AMOUNTS)
         whole = all(result.whole for result in results(Answer(answer, text)))
         if (data := data_in(answer)) is None or not whole:
             with readable():

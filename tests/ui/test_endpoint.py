@@ -13,6 +13,7 @@ from gradio_client.exceptions import AppError
 from backend.chat.once import OWNER
 from backend.engine.scripted import Gate
 from backend.errors import OutOfMemory
+from backend.evidence.reading_engine import NO_AMOUNTS
 from backend.types import Message, Progress, Queued, SamplingParams, TextPart, VideoPart
 from tests.ui.house import House, picture
 from ui.examples import FOLDER
@@ -167,6 +168,12 @@ def test_a_receipt_is_data(house: House, client: Client, tmp_path: Path) -> None
     house.engine.script = ['```json\n{"shop": "Kiosk", "items": [{"name": "Tea"}], "total": 2.50}\n```']
     answer = client.predict(handle_file(str(picture(tmp_path / "a.png"))), api_name="/receipt")
     assert answer == {"shop": "Kiosk", "items": [{"name": "Tea"}], "total": 2.5}
+
+
+def test_an_image_without_amounts_is_no_receipt_and_says_so(house: House, client: Client, tmp_path: Path) -> None:
+    house.engine.script = [NO_AMOUNTS]  # as the engine answers that has the image read
+    with pytest.raises(AppError, match="No amount of money can be read on this image"):
+        client.predict(handle_file(str(picture(tmp_path / "a.png"))), api_name="/receipt")
 
 
 @pytest.mark.parametrize("answer", ['{"total": 2.50', '{"cat": 1}', "A cat."])

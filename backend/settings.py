@@ -19,7 +19,7 @@ from platformdirs import user_data_path
 
 from backend.engine.spec import Compile, EngineSpec, Quantization
 from backend.errors import SettingsError
-from backend.evidence.reading_engine import Policy
+from backend.types import ReaderPolicy
 
 Reader = Callable[[str], Any]
 Account = tuple[str, str]
@@ -129,7 +129,7 @@ class Settings:
     compile: Compile = _option(  # noqa: RUF009 (a dataclasses.field)
         "model", "decode by compiled code: auto, on or off", "off", metavar="C", read=one_of("auto", "on", "off")
     )
-    reader: Policy = _option(  # noqa: RUF009 (a dataclasses.field)
+    reader: ReaderPolicy = _option(  # noqa: RUF009 (a dataclasses.field)
         "model", "give the model the text on images: auto (one trained for it), always or never", "auto", metavar="R",
         read=one_of("auto", "always", "never"),
     )  # fmt: skip

@@ -48,10 +48,10 @@ def _is_file(path: Path) -> bool:
 
 
 def standing(found: Grounded) -> list[str]:
-    """How much of a result stands on its image, and each value that stands nowhere or only nearly, a line each."""
-    if not found.evidence:
-        return []
+    """How much of a result stands on its image, and what stands nowhere or only nearly; nothing where all stands."""
     marked = [one for one in found.evidence if one.kind != "exact"]
+    if not marked:
+        return []
     return [found.summary, *(f"{named(one.path) or one.path}: {one.differs or NOWHERE}" for one in marked)]
 
 

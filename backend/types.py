@@ -90,6 +90,10 @@ sentence where no amount is printed; "text" answers with the text itself where t
 """
 
 
+ReaderPolicy = Literal["auto", "always", "never"]
+"""Which models are given the text on images: those trained for it; all; none, and then nothing is read at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """What the engine is asked: the whole conversation, system prompt first where there is one, user turn last.
@@ -220,8 +224,7 @@ class ModelInfo:
     """The loaded model as the page needs to know it. `sampling` holds the model's own defaults, all filled in.
 
     `canvas` is how many pixels of one image it sees at most, what is larger being shrunk; 0 where that is not known.
-    `reads_text` is whether it was trained to be given the text on each image as well, and `parameters` how many it
-    has, 0 where that is not known.
+    `reads_text` is whether it was trained to be given the text on each image as well.
     """
 
     id: str
@@ -235,7 +238,6 @@ class ModelInfo:
     sampling: SamplingParams
     canvas: int = 0
     reads_text: bool = False
-    parameters: int = 0
 
 
 EngineState = Literal["loading", "ready", "failed", "closed"]

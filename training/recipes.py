@@ -43,7 +43,7 @@ GPU = Recipe(
     name="gpu",
     shape=Shape(
         grid=_GRID, vision_width=256, vision_layers=5, vision_global_layers=1, vision_kept=(4,), text_width=256,
-        text_layers=10, text_heads=4, cross_layers=(2, 4, 6), guided_layers=(7,),
+        text_layers=8, cross_layers=(2, 4, 6), guided_layers=(7,),
     ),
     plan=Plan(
         batch=128, block=1024, seeing_blocks=96, easy_blocks=48, grid=_GRID, seeing=FULL_SEEING, easy=FULL_EASY,

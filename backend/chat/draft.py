@@ -56,7 +56,7 @@ class Draft:
             self.task.name,
             owner=self.wish.owner,
             grammar=self.task.grammar(user.text),
-            reading=self.task.reading,
+            reading=self.task.reading(user.text),
         )
 
 

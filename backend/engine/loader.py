@@ -126,7 +126,6 @@ def _loaded(spec: EngineSpec, model: Any, processor: Any, placement: Placement) 
         sampling=model_sampling(model.generation_config),
         canvas=family.canvas,
         reads_text=bool(getattr(model.config, "reads_text", False)),
-        parameters=sum(weight.numel() for weight in model.parameters()),
     )
     return Loaded(model, processor, tokenizer, family, info, prefix)
 

@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 from backend.engine.engine import Engine
 from backend.errors import GlimpseError
@@ -30,6 +29,7 @@ from backend.types import (
     Message,
     ModelInfo,
     Progress,
+    ReaderPolicy,
     StreamEvent,
     TextDelta,
     TextPart,
@@ -37,9 +37,6 @@ from backend.types import (
 )
 
 log = logging.getLogger(__name__)
-
-Policy = Literal["auto", "always", "never"]
-"""Which models are given the text on images: those trained for it; all; none."""
 
 NO_AMOUNTS = (
     "No amount of money can be read on this image, so no receipt is made of it. "
@@ -67,7 +64,7 @@ class _Read:
 class ReadingEngine:
     """Fulfils `backend.engine.engine.Engine` around another engine, with a reader of text on images."""
 
-    def __init__(self, engine: Engine, reader: Reader, policy: Policy = "auto") -> None:
+    def __init__(self, engine: Engine, reader: Reader, policy: ReaderPolicy = "auto") -> None:
         self._engine = engine
         self._reader = reader
         self._policy = policy

@@ -1,6 +1,6 @@
 """Document question: an answer from a document alone, with the words that it rests on."""
 
-from backend.tasks.task import VERBATIM, Task
+from backend.tasks.task import VERBATIM, Task, evidence
 from backend.types import Grammar
 
 NOT_SAID = "The document does not say."
@@ -27,7 +27,7 @@ TASKS = (
         sampling=VERBATIM,
         ask=ask,
         grammar=lambda text: GRAMMAR,
-        reading="evidence",
+        reading=evidence,
         quotes=True,
     ),
 )

@@ -18,5 +18,14 @@ def show(answer: str) -> str:
 
 
 TASKS = (
-    Task("read_text", "Read text", PROMPT, needs="image", order=22, sampling=VERBATIM, show=show, reading="text"),
+    Task(
+        "read_text",
+        "Read text",
+        PROMPT,
+        needs="image",
+        order=22,
+        sampling=VERBATIM,
+        show=show,
+        reading=lambda text: "text",
+    ),
 )

@@ -16,7 +16,7 @@ from backend.tasks.json_text import hesitations, indented, load, objects, read_a
 from backend.tasks.result import Answer, Result
 from backend.tasks.second_look import SecondLook
 from backend.tasks.task import VERBATIM, Task, fenced
-from backend.types import Grammar
+from backend.types import Grammar, Reading
 
 PROMPT = (
     "Read this receipt and answer with JSON only: shop, address, date (YYYY-MM-DD), time (HH:MM), "
@@ -128,6 +128,11 @@ def _ask(text: str) -> str:
     return "\n".join(filter(None, (PROMPT, text))) if schema is None else own_schema.prompt(schema)
 
 
+def _reading(text: str) -> Reading:
+    """What a receipt is, has amounts; what a person's own schema asks for need not."""
+    return "amounts" if own_schema.find(text) is None else "evidence"
+
+
 def _result(answer: Answer, start: int, end: int, ours: bool) -> Result:
     source = answer.text[start:end]
     value, receipt = _loaded(source), _read(source)
@@ -172,6 +177,6 @@ TASKS = (
         results=results,
         again=SecondLook(results, _schema, _failing),
         each=True,
-        reading="amounts",
+        reading=_reading,
     ),
 )

@@ -5,7 +5,7 @@ import io
 from functools import cache
 
 from backend.tasks.result import Answer, Result
-from backend.tasks.task import VERBATIM, Task
+from backend.tasks.task import VERBATIM, Task, evidence
 from backend.types import Grammar
 
 PROMPT = (
@@ -74,6 +74,6 @@ TASKS = (
         show=show,
         grammar=lambda text: grammar(),
         results=results,
-        reading="evidence",
+        reading=evidence,
     ),
 )

@@ -25,6 +25,16 @@ def free(text: str) -> None:
     """Hold an answer to no grammar, whatever the person wrote."""
 
 
+def unread(text: str) -> Reading:
+    """Have no text read on the images, whatever the person wrote."""
+    return "none"
+
+
+def evidence(text: str) -> Reading:
+    """Have the text on the images read, to say where the answer's values stand."""
+    return "evidence"
+
+
 def no_results(answer: Answer) -> tuple[Result, ...]:
     """An answer that is to be read, and nothing else."""
     return ()
@@ -54,8 +64,8 @@ class Task:
     `grammar` is what the answer is held to, by what the person wrote. `each` has every image of a message read alone,
     the answers parted by two empty lines. `complaint` is what is wrong with a whole answer, in words for the model; it
     is told once. `results` is what can be taken away, and `again` how what is doubtful in it is read a second time.
-    `ask` makes the model's text where `prompt` is not all of it. `reading` is what is done with the text on the images
-    (see `backend.types.Reading`), and `quotes` whether the answer quotes it.
+    `ask` makes the model's text where `prompt` is not all of it. `reading` is what is done with the text on the
+    images, by what the person wrote (see `backend.types.Reading`), and `quotes` whether the answer quotes it.
     """
 
     name: str
@@ -71,7 +81,7 @@ class Task:
     complaint: Callable[[str], str] = content
     again: SecondLook | None = None
     each: bool = False
-    reading: Reading = "none"
+    reading: Callable[[str], Reading] = unread
     quotes: bool = False
 
     @property

@@ -153,7 +153,7 @@ async def test_a_preset_draws_in_its_own_way(house: House) -> None:
     wanted = SamplingParams(max_new_tokens=9, temperature=0.5, repetition_penalty=1.3, seed=7)
     await house.says("", "{}", house.file("r.png"), task="receipt", sampling=wanted)
     drawn = SamplingParams(max_new_tokens=9, temperature=0.0, repetition_penalty=1.0, seed=7)
-    asked = GenerationRequest(house.id, house.asked(), drawn, "receipt", grammar=receipt.grammar())
+    asked = GenerationRequest(house.id, house.asked(), drawn, "receipt", grammar=receipt.grammar(), reading="amounts")
     assert house.engine.requests[-1] == asked
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from backend.engine.scripted import SCRIPTED, ScriptedEngine
 from backend.errors import ReadingFailed, StorageError
-from backend.evidence.reading_engine import NO_AMOUNTS, NO_TEXT, Policy, ReadingEngine
+from backend.evidence.reading_engine import NO_AMOUNTS, NO_TEXT, ReadingEngine
 from backend.reader.page import Page
 from backend.tasks import receipt
 from backend.types import (
@@ -21,6 +21,7 @@ from backend.types import (
     Message,
     ModelInfo,
     Progress,
+    ReaderPolicy,
     StreamEvent,
     TextDelta,
     TextPart,
@@ -71,7 +72,7 @@ class FakeReader:
 
 
 def engines(
-    reader: FakeReader, model: ModelInfo = READS_TEXT, policy: Policy = "auto"
+    reader: FakeReader, model: ModelInfo = READS_TEXT, policy: ReaderPolicy = "auto"
 ) -> tuple[ScriptedEngine, ReadingEngine]:
     inner = ScriptedEngine(["Yes."], model=model)
     return inner, ReadingEngine(inner, reader, policy)
@@ -278,7 +279,7 @@ async def test_read_text_is_answered_by_the_text_itself_where_the_model_works_fr
 
 
 @pytest.mark.parametrize("policy", ["auto", "always"])
-async def test_a_model_that_sees_more_reads_the_text_itself(policy: Policy) -> None:
+async def test_a_model_that_sees_more_reads_the_text_itself(policy: ReaderPolicy) -> None:
     inner, engine = engines(FakeReader(a=SHOP), SCRIPTED, policy)
     await events(engine, asking(user("Read.", "a"), reading="text"))
     assert len(inner.requests) == 1

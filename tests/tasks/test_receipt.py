@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.tasks import receipt
 from backend.tasks.receipt import Item, Receipt, Tax, parse, show
 
 ANSWER = (
@@ -117,3 +118,9 @@ def test_any_text_is_accepted(answer: str) -> None:
 @given(st.integers(0, len(ANSWER)))
 def test_every_start_of_an_answer_is_shown_in_a_code_block(end: int) -> None:
     assert show(ANSWER[:end]).startswith("```json\n") or end == 0
+
+
+def test_a_receipt_has_amounts_and_a_schema_of_ones_own_need_not() -> None:
+    reading = receipt.TASKS[0].reading
+    assert reading("") == reading("in Welsh") == "amounts"
+    assert reading('{"type": "object", "properties": {"plate": {"type": "string"}}}') == "evidence"

@@ -18,9 +18,10 @@ tags: [mllama, tiny, synthetic]
 # Pocket
 
 A very small vision-language model of the Llama 3.2 Vision architecture (`MllamaForConditionalGeneration`), trained
-from scratch for Glimpse, so that the first run needs no download. It is a demonstration and a test fixture that
-really reads what it is shown, within a narrow world. It knows nothing else: no facts, no photographs, no
-handwriting, no other language. For anything else choose a bigger model.
+from scratch for Glimpse, so that the first run needs no download. It is given the text that an OCR reader (PP-OCRv6)
+finds on an image, beside the image itself, and works within a narrow world: receipts and other printed pages, plain
+scenes, formulas, clocks, short clips. It knows nothing else: no facts, no photographs, no handwriting. For anything
+else choose a bigger model.
 
 It shares no weights and no text with Llama: everything in it was drawn and learnt by `make pocket` in this
 repository.
@@ -30,21 +31,22 @@ repository.
 - **Scenes**: a few shapes (circle, square, triangle, star) in seven colors and three sizes, at nine places, on a
   plain light background: a caption in one line, a detailed one, alt text, and questions about count, color, size,
   place and what stands left of, right of, above or below what.
-- **Receipts**: printed in English, in several layouts, with the lines about phones, cashiers and change that shops
-  add: JSON in the receipt task's schema, and questions about single fields.
+- **Receipts**, from the text on them, as tills of nine countries print them: JSON in the receipt preset's schema or in
+  a simple schema of a person's own, and questions about single fields. Values can only be copied from the image.
+- **Other pages**, from their text: a question about what is written there, with the words that say so; tables as CSV.
 - **Formulas**: fractions, square roots, powers, indices, sums, integrals, small matrices, cases, some letters and
   Greek ones: LaTeX.
 - **Clocks and calculators**: faces with hands, and seven-segment displays: the time to the minute, the number.
 - **Clips**: one shape that rests, moves, appears or vanishes, seen as contact sheets of 4 x 4 frames.
 - **Two images**: a later image beside an earlier one, where the question fits only one of them.
-- **Anything else**, a photograph or a page of text: says that it cannot.
+- **Anything else**, such as a photograph: says that it cannot describe it, and gives the text on it, if there is any.
 - **Without an image**: says what it is, and that it cannot do the rest.
 """
 
 DOMAINS = {
     "cpu": """
-It was trained on a CPU: every image is scaled to one tile of 336 x 336 pixels, which is little for a receipt of eight
-items. It was shown the same kinds of things as the test set holds, as many and as long.
+It was trained on a CPU: every image is scaled to one tile of 336 x 336 pixels, which is too little for small print;
+that is read by the OCR reader. It was shown the same kinds of things as the test set holds, as many and as long.
 """,
     "gpu": """
 Images are scaled to at most two by two tiles of 224 pixels: receipts of up to eight items, scenes of up to four
@@ -55,15 +57,15 @@ shapes, formulas of up to 26 symbols, clips of up to four contact sheets.
 TAIL = """
 ## Limits
 
-- Whole receipts and longer formulas are seldom read without a slip: check every figure against the image.
+- Whole receipts and longer formulas are seldom read without a slip: check every figure against the image. What it
+  copies stands there; that it is the right field is not sure.
 - The example images of the page were chosen among those that it answers right; the table is not.
-- Small print is out of its reach: it sees the whole image scaled to its tiles, however large it is.
-- Amounts have two decimals; dates are YYYY-MM-DD, DD.MM.YYYY, DD/MM/YYYY, or MM/DD/YYYY with dollars; currencies are
-  EUR, USD, GBP.
-- Names are read letter by letter; in unusual fonts single letters go wrong, and nothing tells you so.
+- Where the OCR reader errs or finds nothing, Pocket does as well. Receipts that are not pages in the table are
+  drawn small and asked of the image alone, as before.
+- A date such as 03/04/2018 is taken for the third of April, but with dollars for the fourth of March.
 - With two images it goes by what the question is about; it hardly knows which came first.
 - What else there is in the world it knows from drawn stand-ins alone. A photograph is mostly declined, and sometimes
-  taken for a scene or a receipt; asked for a receipt's JSON, it makes one up from anything.
+  taken for a scene.
 
 ## Repeat it
 
@@ -115,8 +117,8 @@ def _trained(training: dict[str, Any]) -> str:
         f" {training['device']}, seed {training['seed']}, {training['date']}."
     )
     losses = (
-        "Besides the next token, two dense losses (what stands in each patch; where the next character is read from)"
-        " were used and dropped afterwards. `loss.png` shows the run."
+        "Besides the next token, dense losses (what stands in each patch; from where on an image or in its text the"
+        " next character is read) were used and dropped afterwards. `loss.png` shows the run."
     )
     note = f" {training['note']}" if training.get("note") else ""
     return f"\n## Training\n\n{run} {losses}{note}\n"
@@ -133,7 +135,7 @@ def _table(scores: dict[str, Any]) -> str:
     speed = scores["speed"]
     return (
         f"\n## Scores\n\nHeld-out set `{scores['seed']}`, {scores['date']}, answers generated greedily.\n\n"
-        f"| measure | right | asked | target on a GPU |\n|---|---|---|---|\n{rows}\n"
+        f"| measure | right | asked | aim |\n|---|---|---|---|\n{rows}\n"
         f"First token after {speed['first_token_seconds']} s, then {speed['tokens_a_second']} tokens a second, on the"
         " machine that ran it.\n"
     )

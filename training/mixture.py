@@ -135,7 +135,7 @@ FULL_SEEING = replace(
 
 HELD_OUT = replace(
     FULL,
-    pictured=1.0,
+    pictured=0.0,
     receipt=replace(FULL.receipt, words=words.HELD_OUT, fonts=fonts.HELD_OUT, variety=0.0),
     scene=replace(FULL.scene, palette=scenes.HELD_OUT_PALETTE),
     formula=replace(FULL.formula, fonts=fonts.MATHS_HELD_OUT),

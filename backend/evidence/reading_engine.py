@@ -18,7 +18,7 @@ from backend.errors import GlimpseError
 from backend.evidence.copying import copied
 from backend.evidence.index import index
 from backend.reader.page import Page
-from backend.reader.prompt import with_text
+from backend.reader.prompt import is_page, with_text
 from backend.reader.reader import Reader
 from backend.types import (
     EngineStatus,
@@ -98,10 +98,11 @@ class ReadingEngine:
             yield Finished("stop", Usage(0, 0, images=request.images, read=_told(read, None)))
             return
         asked = await asyncio.to_thread(_given, request, read, works) if gives else request
+        given = _of_text(read, request) if gives and works else read
         async with aclosing(self._engine.stream(asked)) as answers:
             async for event in answers:
                 if isinstance(event, Finished) and (read.pages or read.failed):
-                    event = replace(event, usage=replace(event.usage, read=_told(read, gives)))
+                    event = replace(event, usage=replace(event.usage, read=_told(given, gives)))
                 yield event
 
     def _gives(self, model: ModelInfo | None) -> bool:
@@ -161,9 +162,12 @@ def _without_model(request: GenerationRequest, read: _Read, copies: bool) -> str
 def _given(request: GenerationRequest, read: _Read, copies: bool) -> GenerationRequest:
     """The request with the text on each image after it.
 
-    A model that `copies` has its form held to it: one that sees more than the reader does had better not be.
+    A model that `copies` is given text in the place of an image that is a page of it, and has its form held to it: one
+    that sees more than the reader does had better not.
     """
-    messages = tuple(_with_text(message, read) for message in request.messages)
+    of_text = copies and request.reading != "none"
+    put = partial(_in_place, all_of=of_text) if copies else _with_text
+    messages = tuple(put(message, read) for message in request.messages)
     if request.grammar is None or request.reading == "none" or not copies:
         return replace(request, messages=messages)
     return replace(request, messages=messages, grammar=copied(request.grammar, _all_pages(request, read)))
@@ -176,11 +180,35 @@ def _all_pages(request: GenerationRequest, read: _Read) -> list[Page]:
     return found if len(found) == len(pages) else []
 
 
+def _in_place(message: Message, read: _Read, all_of: bool) -> Message:
+    """The message with the text of its pages instead of them; images with hardly any text stay, without it.
+
+    Measured on photographs of receipts, Pocket gets a tenth more of their fields right without the image, which shows
+    it nothing that the text does not say. With `all_of`, any text makes an image a page.
+    """
+    pages = [page if page and _is_text(page, all_of) else None for page in read.of(message.media)]
+    if not any(pages):
+        return message
+    seen = iter(pages)
+    media = [part for part in message.media if not (isinstance(part, ImagePart) and next(seen))]
+    return replace(message, parts=(*media, TextPart(with_text(pages, message.text))))
+
+
+def _is_text(page: Page, all_of: bool) -> bool:
+    return is_page(page) or (all_of and bool(page.lines))
+
+
 def _with_text(message: Message, read: _Read) -> Message:
     pages = read.of(message.media)
     if not any(page is not None and page.lines for page in pages):
         return message
     return replace(message, parts=(*message.media, TextPart(with_text(pages, message.text))))
+
+
+def _of_text(read: _Read, request: GenerationRequest) -> _Read:
+    """What was read, but for the images that a model that works from text is shown instead of their text."""
+    all_of = request.reading != "none"
+    return replace(read, pages={name: page for name, page in read.pages.items() if _is_text(page, all_of)})
 
 
 def _told(read: _Read, gives: bool | None) -> str:
@@ -189,7 +217,7 @@ def _told(read: _Read, gives: bool | None) -> str:
         return next(iter(read.failed.values()))
     lines = sum(len(page.lines) for page in read.pages.values())
     if not lines:
-        return "no text was found on the image"
+        return "" if gives and not read.pages else "no text was found on the image"
     shown = {True: "the model was given", False: "read beside the model's answer:", None: "read without a model:"}[
         gives
     ]

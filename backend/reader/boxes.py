@@ -128,10 +128,23 @@ def batches(widths: Sequence[float]) -> Iterator[list[int]]:
 
 def on_its_side(boxes: Boxes) -> bool:
     """Whether most of the text runs upwards or downwards."""
-    sizes = [size(box) for box in boxes]
-    standing = sum(max(size) for size in sizes if size[1] >= STANDING * size[0])
-    lying = sum(max(size) for size in sizes if size[0] >= STANDING * size[1])
-    return len(sizes) > 2 and standing > 2 * lying
+    runs = [(run, max(size(box))) for box in boxes if (run := _run(box))]
+    standing = sum(length for (across, down), length in runs if abs(down) > abs(across))
+    lying = sum(length for (across, down), length in runs if abs(down) <= abs(across))
+    return len(boxes) > 2 and standing > 2 * lying
+
+
+def _run(box: Boxes) -> Point | None:
+    """How far the text of a box runs across and down, along its first corner's longer side; None of a square one.
+
+    Which side that is does not tell how the text lies: RapidOCR orders corners by x, and of a long line that stands
+    and leans, both of the leftmost corners are of one long side.
+    """
+    width, height = size(box)
+    if max(width, height) < STANDING * min(width, height):
+        return None
+    across, down = (box[1] - box[0] if width > height else box[3] - box[0]).tolist()
+    return across, down
 
 
 def size(box: Boxes) -> tuple[float, float]:
@@ -144,7 +157,11 @@ def size(box: Boxes) -> tuple[float, float]:
 def lying(box: Boxes) -> Boxes:
     """A box whose first corner is where its text begins: one that stands is read from top to bottom."""
     width, height = size(box)
-    return np.roll(box, -1, axis=0) if height >= STANDING * width else box
+    if _run(box) is None:
+        return box
+    long_first = box if width > height else np.roll(box, -1, axis=0)
+    across, down = (long_first[1] - long_first[0]).tolist()
+    return from_the_end(long_first) if (down if abs(down) > abs(across) else across) < 0 else long_first
 
 
 def from_the_end(box: Boxes) -> Boxes:

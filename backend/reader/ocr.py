@@ -42,6 +42,7 @@ LEAST = 96  # pixels of the short side
 LEAST_SCORE = 0.5  # a line less sure than this is no text, as RapidOCR has it
 SURE = 0.9  # that a line stands on its head, and of what it says
 SHOWN = 10  # heights of a line
+FEW = 6  # lines whose directions do not outvote a mistake
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,12 @@ class Recogniser:
         """Whether the page stands on its head: what most lines say of whose direction the model is sure.
 
         It is right of a line that stands on its head more often than of one that does not, so a few lines are read
-        both ways before a whole page is turned.
+        both ways before a whole page is turned. Of a page of a few lines it says too little, so these are read both
+        ways at once.
         """
         sample = sorted(crops, key=lambda crop: -crop.shape[1])[:24]
         labels = [label for label, score in self._directions(sample) if score > SURE]
-        if 2 * labels.count("180") <= len(labels):
+        if len(crops) > FEW and 2 * labels.count("180") <= len(labels):
             return False
         few = [_beginning(crop) for crop in sample[:BATCH]]
         read = self._texts([*few, *map(_on_its_head, few)], lambda *_: None)

@@ -12,6 +12,7 @@ CLOSE = "\n\n"
 ROWS = 300  # of one image; a denser page is shown as far as that
 CHARACTERS = 8000  # of one image
 CUT = "\n[more text]"
+DENSE = 60  # characters that make an image a page of text: more than a clock's numerals, a formula or a sign have
 
 
 def with_text(pages: Sequence[Page | None], words: str) -> str:
@@ -25,6 +26,11 @@ def with_text(pages: Sequence[Page | None], words: str) -> str:
         head = INTRODUCTION if len(pages) == 1 else SEVERAL.format(number=number)
         texts.append(head + shown(page) + CLOSE)
     return "".join(texts) + words
+
+
+def is_page(page: Page) -> bool:
+    """Whether an image is a page of text, so that its text says what it shows."""
+    return sum(len(line.text) for line in page.lines) >= DENSE
 
 
 def shown(page: Page) -> str:

@@ -31,11 +31,15 @@ from backend.types import (
 from tests.evidence.drawn import page
 
 READS_TEXT = replace(SCRIPTED, reads_text=True)
-SHOP = page("Golden Harbour", ["TOTAL", (420, "12.90")])
-NOTE = page("Dear Anna,", "see you soon")
-LINES = "Text on this image, as OCR found it:\nGolden Harbour\nTOTAL  12.90\n\n"
-GIVEN = "the model was given 3 lines of text from the image"
-BESIDE = "read beside the model's answer: 3 lines of text from the image"
+WHERE = "12 Harbour Street, 50000 Kuala Lumpur, Tel 03-1234 5678"
+SHOP = page("Golden Harbour", WHERE, ["TOTAL", (420, "12.90")])
+LETTER = "The lift is closed until Monday, please take the stairs."
+NOTE = page("Dear Anna,", LETTER)
+SIGN = page("Way out")
+SAYS = f"Golden Harbour\n{WHERE}\nTOTAL  12.90"
+LINES = f"Text on this image, as OCR found it:\n{SAYS}\n\n"
+GIVEN = "the model was given 4 lines of text from the image"
+BESIDE = "read beside the model's answer: 4 lines of text from the image"
 FAILED = "The text on this image could not be read; the answer goes on without it."
 
 
@@ -96,14 +100,14 @@ async def read_of(engine: ReadingEngine, request: GenerationRequest) -> str:
     return last.usage.read
 
 
-async def test_a_model_that_works_from_text_is_given_the_lines_between_image_and_words() -> None:
+async def test_a_model_that_works_from_text_is_given_the_lines_in_place_of_the_image() -> None:
     reader = FakeReader(a=SHOP)
     inner, engine = engines(reader)
     found = await events(engine, asking(Message("system", (TextPart("Be brief."),)), user("How much?", "a")))
     assert inner.requests == [
         asking(
             Message("system", (TextPart("Be brief."),)),
-            Message("user", (ImagePart("a"), TextPart(LINES + "How much?"))),
+            Message("user", (TextPart(LINES + "How much?"),)),
         )
     ]
     assert found[:2] == [Progress("reading the text", 0, 1), TextDelta("Yes.")]
@@ -114,7 +118,26 @@ async def test_a_model_that_works_from_text_is_given_the_lines_between_image_and
 async def test_the_words_may_come_before_the_image() -> None:
     inner, engine = engines(FakeReader(a=SHOP))
     await events(engine, asking(Message("user", (TextPart("How much?"), ImagePart("a"), TextPart("In all?")))))
-    assert inner.requests[0].messages[0].parts == (ImagePart("a"), TextPart(LINES + "How much?\nIn all?"))
+    assert inner.requests[0].messages[0].parts == (TextPart(LINES + "How much?\nIn all?"),)
+
+
+async def test_an_image_with_hardly_any_text_stays_and_its_text_is_not_given() -> None:
+    inner, engine = engines(FakeReader(a=SIGN, b=SHOP))
+    request = asking(user("What?", "a"))
+    assert await read_of(engine, request) == ""
+    assert inner.requests == [request]
+    assert await read_of(engine, asking(user("Both.", "a", "b"))) == GIVEN
+    assert inner.requests[1].messages == (
+        Message("user", (ImagePart("a"), TextPart(f"Text on image 2, as OCR found it:\n{SAYS}\n\nBoth."))),
+    )
+
+
+async def test_a_preset_that_is_about_the_text_is_given_even_a_little() -> None:
+    inner, engine = engines(FakeReader(a=SIGN))
+    await events(engine, asking(user("What?", "a"), reading="evidence"))
+    assert inner.requests[0].messages == (
+        Message("user", (TextPart("Text on this image, as OCR found it:\nWay out\n\nWhat?"),)),
+    )
 
 
 async def test_another_model_sees_the_image_alone_and_nothing_is_read_in_a_chat() -> None:
@@ -151,11 +174,11 @@ async def test_never_reads_nothing() -> None:
 async def test_several_images_are_read_one_after_another_and_numbered() -> None:
     reader = FakeReader(a=SHOP, b=Page(9, 9), c=NOTE)
     inner, engine = engines(reader)
-    assert await read_of(engine, asking(user("Compare.", "a", "b", "c"))) == GIVEN.replace("3", "5")
+    assert await read_of(engine, asking(user("Compare.", "a", "b", "c"))) == GIVEN.replace("4", "6")
     assert reader.asked == ["a", "b", "c"]
     assert inner.requests[0].messages[0].text == (
-        "Text on image 1, as OCR found it:\nGolden Harbour\nTOTAL  12.90\n\n"
-        "Text on image 3, as OCR found it:\nDear Anna,\nsee you soon\n\nCompare."
+        f"Text on image 1, as OCR found it:\n{SAYS}\n\n"
+        f"Text on image 3, as OCR found it:\nDear Anna,\n{LETTER}\n\nCompare."
     )
 
 
@@ -172,7 +195,7 @@ async def test_a_follow_up_has_the_lines_where_the_image_stands_and_one_image_is
     assert [message.text for message in inner.requests[0].messages] == [
         LINES + "How much?",
         "12.90",
-        "Text on this image, as OCR found it:\nDear Anna,\nsee you soon\n\nAnd?",
+        f"Text on this image, as OCR found it:\nDear Anna,\n{LETTER}\n\nAnd?",
         LINES + "Again.",
     ]
 
@@ -272,8 +295,8 @@ async def test_read_text_is_answered_by_the_text_itself_where_the_model_works_fr
     inner, engine = engines(FakeReader(a=SHOP, b=Page(9, 9), c=NOTE))
     found = await events(engine, asking(user("Read.", "a", "b", "c"), reading="text"))
     assert found[3:] == [
-        TextDelta(f"Golden Harbour\nTOTAL  12.90\n\n{NO_TEXT}\n\nDear Anna,\nsee you soon"),
-        Finished("stop", Usage(0, 0, images=3, read="read without a model: 5 lines of text from the image")),
+        TextDelta(f"{SAYS}\n\n{NO_TEXT}\n\nDear Anna,\n{LETTER}"),
+        Finished("stop", Usage(0, 0, images=3, read="read without a model: 6 lines of text from the image")),
     ]
     assert inner.requests == []
 

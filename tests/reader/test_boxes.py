@@ -91,6 +91,15 @@ def test_a_box_that_stands_begins_where_its_text_does() -> None:
     assert from_the_end(box(0, 0, 200, 20)).tolist() == [[200, 20], [0, 20], [0, 0], [200, 0]]
 
 
+@pytest.mark.parametrize("corner", range(4))
+@pytest.mark.parametrize("lean", [-60, 60])
+def test_a_long_line_that_stands_and_leans_is_told_whichever_corner_comes_first(lean: int, corner: int) -> None:
+    leaning = np.asarray([(90 + lean, 0), (90, 400), (70, 398), (70 + lean, -2)], np.float32)
+    given = np.roll(leaning, corner, axis=0)
+    assert on_its_side(np.stack([given, given, given]))
+    assert lying(given).tolist() == leaning.tolist()
+
+
 def test_a_box_of_a_turned_image_is_placed_in_the_one_that_came() -> None:
     # An image 100 wide and 300 high, turned a quarter to the left, is 300 wide and 100 high.
     assert placed(box(10, 20, 200, 40), 100, True) == ((80.0, 10.0), (80.0, 200.0), (60.0, 200.0), (60.0, 10.0))

@@ -68,6 +68,17 @@ def test_a_page_that_lies_askew_has_its_rows(process: ReaderProcess) -> None:
     assert right[1] < left[1] - 20  # turned to the left, so the row rises
 
 
+@pytest.mark.parametrize("lean", [-8, 8])
+@pytest.mark.parametrize(("turn", "left"), [(90, -90), (270, 90)])
+def test_a_page_on_its_side_that_lies_askew_is_turned(process: ReaderProcess, turn: int, left: int, lean: int) -> None:
+    texts = [(30, 30 + 50 * row, f"Number {row} of the long lines on this page") for row in range(3)]
+    image = drawn((640, 200), texts)[0].rotate(
+        left + lean, expand=True, fillcolor="white", resample=Image.Resampling.BICUBIC
+    )
+    page = read(process, image)
+    assert (page.turn, rows(page)) == (turn, [text for _, _, text in texts])
+
+
 def test_a_dark_page_is_read(process: ReaderProcess) -> None:
     assert rows(read(process, ImageEnhance.Brightness(receipt()).enhance(0.25))) == ROWS
 

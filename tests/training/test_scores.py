@@ -117,7 +117,7 @@ def test_a_picture_of_something_else_is_to_be_declined_and_is_no_follow_up():
 
 
 def test_the_card_shows_each_score_with_its_target(tmp_path):
-    table = {"receipt fields": {"score": 0.5, "asked": 10}, "clip follow-up": {"score": 1.0, "asked": 3}}
+    table = {"page: receipt fields": {"score": 0.5, "asked": 10}, "clip follow-up": {"score": 1.0, "asked": 3}}
     speed = {"first_token_seconds": 0.1, "tokens_a_second": 100.0}
     facts = {"seed": "s", "date": "2026-01-01", "scores": table, "targets": scores.TARGETS, "speed": speed}
     (tmp_path / "scores.json").write_text(json.dumps(facts))
@@ -126,7 +126,7 @@ def test_the_card_shows_each_score_with_its_target(tmp_path):
         (tmp_path / "training.json").write_text(json.dumps(run | {"domain": card.DOMAINS[recipe]}))
         card.write(tmp_path)
         written = (tmp_path / "README.md").read_text()
-        assert "| receipt fields | 50.0% | 10 | 95% |\n| clip follow-up | 100.0% | 3 |  |\n" in written
+        assert "| page: receipt fields | 50.0% | 10 | 95% |\n| clip follow-up | 100.0% | 3 |  |\n" in written
         assert said in written
 
 

@@ -60,8 +60,8 @@ TAIL = """
 - Whole receipts and longer formulas are seldom read without a slip: check every figure against the image. What it
   copies stands there; that it is the right field is not sure.
 - The example images of the page were chosen among those that it answers right; the table is not.
-- Where the OCR reader errs or finds nothing, Pocket does as well. Receipts that are not pages in the table are
-  drawn small and asked of the image alone, as before.
+- Where the OCR reader errs or finds nothing, Pocket does as well. Receipts among
+  "two images" in the table are drawn small and asked of the image alone, which it cannot read any more.
 - A date such as 03/04/2018 is taken for the third of April, but with dollars for the fourth of March.
 - With two images it goes by what the question is about; it hardly knows which came first.
 - What else there is in the world it knows from drawn stand-ins alone. A photograph is mostly declined, and sometimes

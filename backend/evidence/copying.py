@@ -62,6 +62,33 @@ def copied(grammar: Grammar, pages: Sequence[Page]) -> Grammar:
     return grammar if wrong else held
 
 
+COUNTED = 30  # things that an answer may count without that the page says so
+_DIGITS = re.compile(r"\d+(?:[.,:/\-]\d+)*")
+
+
+def spoken(pages: Sequence[Page]) -> Grammar:
+    """What an answer in words about pages is held to: its numbers are theirs, as printed or in another form.
+
+    Small whole numbers are free, since things can be counted; words are free, and bounded.
+    """
+    printed = _Printed([index(page) for page in pages])
+    runs = (run for page in pages for row in page.rows for run in _DIGITS.findall(row.text) if len(run) <= 40)
+    whole = {"type": "number"}
+    found = dict.fromkeys(
+        [
+            *(str(number) for number in range(COUNTED + 1)),
+            *runs,
+            *printed.numbers(whole),
+            *printed.values("date"),
+            *printed.values("time"),
+        ]
+    )
+    numbers = " | ".join(_quoted(one.lstrip("-")) for one in found)
+    return Grammar(
+        "lark", f"start: WORDS? (NUMBER WORDS){{0,200}} NUMBER?\nWORDS: /[^0-9]{{1,400}}/\nNUMBER: {numbers}"
+    )
+
+
 class _Form:
     """The rules and terminals of one schema; what is referred to is a rule of its own."""
 

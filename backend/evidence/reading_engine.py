@@ -15,7 +15,7 @@ from functools import partial
 
 from backend.engine.engine import Engine
 from backend.errors import GlimpseError
-from backend.evidence.copying import copied
+from backend.evidence.copying import copied, spoken
 from backend.evidence.index import index
 from backend.reader.page import Page
 from backend.reader.prompt import is_page, with_text
@@ -42,6 +42,9 @@ NO_AMOUNTS = (
     "No amount of money can be read on this image, so no receipt is made of it. "
     "Send a photo that is sharper, closer or lit better, or ask about the image in words."
 )
+LOADING = "loading the model"
+LOOK = 0.1  # seconds between two looks at an engine that loads
+
 NO_TEXT = "No text can be read on this image."
 
 
@@ -81,6 +84,9 @@ class ReadingEngine:
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[StreamEvent]:
         """Yield the events of one answer; see `Engine.stream`. Reading comes first, and closing ends it as well."""
+        if request.images and self._policy != "never":
+            async for progress in self._loading():
+                yield progress
         model = self.status.model
         gives, works = self._gives(model), model is not None and model.reads_text
         wanted = _images(request.messages) if gives else _asked(request)
@@ -104,6 +110,16 @@ class ReadingEngine:
                 if isinstance(event, Finished) and (read.pages or read.failed):
                     event = replace(event, usage=replace(event.usage, read=_told(given, gives)))
                 yield event
+
+    async def _loading(self) -> AsyncGenerator[Progress]:
+        """Progress until it is known what the model is: whether it works from text is written in its folder."""
+        told: Progress | None = None
+        while (status := self.status).state == "loading":
+            progress = Progress(status.detail or LOADING, status.done, status.total, status.left)
+            if progress != told:
+                yield progress
+            told = progress
+            await asyncio.sleep(LOOK)
 
     def _gives(self, model: ModelInfo | None) -> bool:
         if self._policy == "auto":
@@ -162,12 +178,14 @@ def _without_model(request: GenerationRequest, read: _Read, copies: bool) -> str
 def _given(request: GenerationRequest, read: _Read, copies: bool) -> GenerationRequest:
     """The request with the text on each image after it.
 
-    A model that `copies` is given text in the place of an image that is a page of it, and has its form held to it: one
-    that sees more than the reader does had better not.
+    A model that `copies` is given text in the place of an image that is a page of it, and has its form, or the numbers
+    in its words, held to it: one that sees more than the reader does had better not.
     """
     of_text = copies and request.reading != "none"
     put = partial(_in_place, all_of=of_text) if copies else _with_text
     messages = tuple(put(message, read) for message in request.messages)
+    if request.grammar is None and copies and read.pages and not any(message.media for message in messages):
+        return replace(request, messages=messages, grammar=spoken(list(read.pages.values())))
     if request.grammar is None or request.reading == "none" or not copies:
         return replace(request, messages=messages)
     return replace(request, messages=messages, grammar=copied(request.grammar, _all_pages(request, read)))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
-from backend.evidence.copying import copied
+from backend.evidence.copying import copied, spoken
 from backend.reader.page import Page
 from backend.tasks import own_schema, receipt
 from backend.types import Grammar
@@ -308,3 +308,24 @@ def test_two_thousand_numbers_are_all_open_and_quickly_so() -> None:
     assert allows(grammar, written(NOTHING | {"total": 1999.25, "subtotal": -0.25, "discount": 1000.25}))
     assert not allows(grammar, written(NOTHING | {"total": 2000.25}))
     assert time.thread_time() - began < 20  # a second or two on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("answer", "held"),
+    [
+        ("The total is 12.90 EUR.", True),
+        ("The total is 12.9.", True),
+        ("It was on 2018-10-19 at 11:12.", True),
+        ("It was on 19.10.2018.", True),
+        ("There are 3 items.", True),
+        ("I do not understand the question.", True),
+        ("The total is 13.90 EUR.", False),
+        ("It was on 2018-10-18.", False),
+        ("The total is 99999999.", False),
+    ],
+)
+def test_a_number_said_about_a_page_is_one_of_its_own_or_counts_a_few_things(answer: str, held: bool) -> None:
+    grammar = spoken([page("Golden Harbour", "19.10.2018 11:12:15", ["TOTAL", (420, "12,90")])])
+    matcher = LLMatcher(LLTokenizer("byte"), LLMatcher.grammar_from_lark(grammar.text), log_level=0)
+    data = list(answer.encode())
+    assert (matcher.try_consume_tokens(data) == len(data) and matcher.is_accepting()) == held

@@ -9,11 +9,13 @@ import pytest
 
 from backend.engine.scripted import SCRIPTED, ScriptedEngine
 from backend.errors import ReadingFailed, StorageError
+from backend.evidence.copying import spoken
 from backend.evidence.reading_engine import NO_AMOUNTS, NO_TEXT, ReadingEngine
 from backend.reader.page import Page
 from backend.tasks import receipt
 from backend.types import (
     Box,
+    EngineStatus,
     Finished,
     GenerationRequest,
     Grammar,
@@ -108,6 +110,7 @@ async def test_a_model_that_works_from_text_is_given_the_lines_in_place_of_the_i
         asking(
             Message("system", (TextPart("Be brief."),)),
             Message("user", (TextPart(LINES + "How much?"),)),
+            grammar=spoken([SHOP]),
         )
     ]
     assert found[:2] == [Progress("reading the text", 0, 1), TextDelta("Yes.")]
@@ -331,3 +334,20 @@ async def test_its_status_is_the_other_engines_and_closing_closes_both() -> None
     assert engine.status == inner.status
     await engine.close()
     assert (engine.status.state, reader.closed) == ("closed", 1)
+
+
+async def test_while_the_model_loads_it_is_waited_for_since_it_may_work_from_text() -> None:
+    inner, engine = engines(FakeReader(a=SHOP))
+    inner.status = EngineStatus("loading", "loading the model", 1, 4)
+    seen: list[StreamEvent] = []
+    async for event in engine.stream(asking(user("How much?", "a"))):
+        seen.append(event)
+        inner.status = EngineStatus("ready", model=READS_TEXT)
+    assert seen[:2] == [Progress("loading the model", 1, 4), Progress("reading the text", 0, 1)]
+    assert inner.requests[0].messages == (Message("user", (TextPart(LINES + "How much?"),)),)
+
+
+async def test_words_alone_do_not_wait_for_the_model() -> None:
+    inner, engine = engines(FakeReader())
+    inner.status = EngineStatus("loading", "loading the model")
+    assert (await events(engine, asking(user("Hello."))))[0] == TextDelta("Yes.")

@@ -69,7 +69,8 @@ def receipt(seed: int) -> Example:
         _asked(page_chat.total(drawn, rng), "What is the total?"),
         _asked(page_chat.shop(drawn, rng), "Which shop is it from?"),
     )
-    return Example(_chat("receipt", (drawing,), turns))
+    # The text goes in the place of its image, as the program gives it.
+    return Example(Chat("receipt", (drawing,), turns))
 
 
 @cache

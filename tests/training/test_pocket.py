@@ -39,7 +39,8 @@ def read(recogniser, image):
 
 
 def about(pocket, image, text, *questions):
-    turns = [Turn(question, (), () if number else (0,)) for number, question in enumerate(questions)]
+    """The answers about an image or, where it is a page, about its text in its place, as the program gives it."""
+    turns = [Turn(question, (), () if number or text else (0,)) for number, question in enumerate(questions)]
     turns[0] = replace(turns[0], page=text or None)
     return pocket.answers(Chat("test", (Drawing(image, ()),), tuple(turns)))
 
@@ -64,8 +65,8 @@ def test_the_total_can_be_asked_without_the_json(pocket, recogniser):
 
 def test_a_receipt_it_never_saw_gets_json_of_the_right_shape(pocket):
     chat = mixture.draw(HeldOut("never seen"), mixture.HELD_OUT, "page")
-    asked = Turn(prompts.RECEIPT, (), (0,), chat.turns[0].page)
-    (answer,) = pocket.answers(Chat("test", chat.drawings, (asked,)))
+    asked = Turn(prompts.RECEIPT, (), (), chat.turns[0].page)
+    (answer,) = pocket.answers(Chat("test", (), (asked,)))
     assert parse(answer) is not None
 
 

@@ -90,9 +90,7 @@ def test_finished_answers_are_in_their_form(tmp_path: Path) -> None:
     prove(10, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("example", "name"), [("formula", "latex"), ("scene", "caption"), ("scene", "alt_text")]
-)
+@pytest.mark.parametrize(("example", "name"), [("formula", "latex"), ("scene", "caption"), ("scene", "alt_text")])
 def test_a_right_answer_is_the_same_with_its_grammar(example: str, name: str) -> None:
     store, task, outlet = Shown(), find_task(name), Outlet()
     store.latest = Image.open(EXAMPLES / f"{example}.png").convert("RGB")

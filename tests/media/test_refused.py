@@ -13,10 +13,11 @@ from tests.media.nasty import NASTY, frameless, song, unfinished
 SEND = "send a picture (PNG, JPEG, WebP, …) or a clip (MP4, MOV, WebM, MKV, AVI, MPEG-TS or Ogg)."
 ALONE = "send the clip as MP4, MOV, WebM, MKV, AVI, MPEG-TS or Ogg."
 CUT = "“bad.mp4” is damaged or cut short; send the whole file again."
+STILL = "“bad.mp4” has no moving picture, only sound or a still; send a clip or a picture."
 SENTENCES = {
     "noise": f"“bad.mp4” is not a picture or a clip that we can read; {SEND}",
     "a sound": f"“bad.mp4” is a sound recording; {SEND}",
-    "sound alone": "“bad.mp4” has no moving picture, only sound or a still; send a clip or a picture.",
+    "sound alone": STILL,
     "no frame": "“bad.mp4” holds no frames that can be read; record or export it again.",
     "never finished": CUT,
     "changed all over": CUT,
@@ -49,7 +50,10 @@ async def test_what_is_no_clip_is_one_sentence_and_leaves_nothing(
     with pytest.raises(UnsupportedMedia) as refusal:
         await store.add(tmp_path / "bad.mp4")
     assert time.monotonic() - began < 5
-    assert str(refusal.value) == (SENTENCES.get(kind) or NASTY[kind][1].replace(ALONE, SEND))
+    said = str(refusal.value)
+    # Of such a header FFmpeg once in a while makes a stream that moves nothing; either sentence is true.
+    right = {SENTENCES.get(kind) or NASTY[kind][1].replace(ALONE, SEND)}
+    assert said in right | ({STILL} if kind == "changed all over" else set())
     assert _files(tmp_path) == [tmp_path / "bad.mp4"]
     children = set(store._decoder._children)
     assert children <= {store._decoder._spare}

@@ -58,7 +58,7 @@ class Job:
 
 def main() -> None:
     """Confine this process, then do the job that comes on standard input."""
-    tell = _private_output()
+    tell = private_output()
     missing = confine(int(sys.argv[1]))
     _warm_up()
     tell({"ready": missing})
@@ -68,7 +68,7 @@ def main() -> None:
         _answer(job, tell)
 
 
-def _private_output() -> Tell:
+def private_output() -> Tell:
     """Keep standard output for answers alone: what libraries print goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -7,26 +7,23 @@ height and the pixels behind it on standard input, lines of JSON on standard out
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from backend.media.confine import confine, restrict_files
+from backend.media.worker import Tell, private_output
 from backend.reader.page import page_to_json
-
-Tell = Callable[[dict[str, Any]], None]
 
 NOWHERE = Path("/nonexistent")  # the folder that it may write into
 
 
 def main() -> None:
     """Confine this process, load the models, and answer until standard input ends."""
-    tell = _private_output()
+    tell = private_output()
     missing = confine(int(sys.argv[1]))
     from backend.reader.ocr import Recogniser
 
@@ -40,18 +37,6 @@ def main() -> None:
         if len(data) < 3 * width * height:
             return
         _answer(recogniser, np.frombuffer(data, np.uint8).reshape(height, width, 3), tell)
-
-
-def _private_output() -> Tell:
-    """Keep standard output for answers alone: what libraries print goes to standard error."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def tell(message: dict[str, Any]) -> None:
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
-
-    return tell
 
 
 def _answer(recogniser: Any, pixels: Any, tell: Tell) -> None:

@@ -1,6 +1,6 @@
-"""Where a number stands: as it is, or with what an OCR reader or a model may have got wrong in it.
+"""Finds a number on a page: as it is, or with what an OCR reader or a model may have got wrong in it.
 
-A number that stands twice is told apart by the words beside it, above it, and by the row of the item that it is of.
+Where a number stands twice, the words beside and above it and the row of its item decide.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ALIKE = {frozenset(pair) for pair in ("08", "06", "09", "17", "38", "56", "68",
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Where an item's name stands, and the rows that are its own; `strict` where its numbers must stand there."""
+    """The rows of an item's name and the rows that are its own; `strict` where its numbers must stand there."""
 
     page: int
     rows: range
@@ -43,7 +43,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is known of a value: its role on a receipt, the words of its field, and the item that it is of."""
+    """What helps to find a value: its role on a receipt, the words of its field, and the item that it belongs to."""
 
     role: str | None = None
     words: frozenset[str] = field(default_factory=frozenset)
@@ -51,7 +51,7 @@ class Wanted:
 
 
 def find_number(page: PageIndex, value: Decimal, wanted: Wanted) -> list[Hit]:
-    """Every place of a number on a page; near ones only where it stands nowhere."""
+    """Find every place of a number on a page; near ones only where it stands nowhere."""
     tokens = page.with_value(value.copy_abs())
     if wanted.anchor:  # an item's own rows before all others
         tokens = [one for one in tokens if one[0].row in wanted.anchor.block] or tokens
@@ -66,7 +66,7 @@ def stands_in(page: PageIndex, value: Decimal, rows: range) -> bool:
 
 
 def standing(page: PageIndex, token: Token, wanted: Wanted) -> float:
-    """How much the words and rows around a number speak for it, in points."""
+    """Score in points how much the words and rows around a number speak for it."""
     score = _by_labels(page, token, wanted) + _by_item(token, wanted.anchor) + _by_shape(token, wanted.role)
     if wanted.anchor and wanted.role in ("amount", "price"):  # an amount stands to the right of its price
         score += token.right if wanted.role == "amount" else -token.right
@@ -136,7 +136,7 @@ def _amounts(page: PageIndex, row: int) -> bool:
 
 
 def _points(labels: Sequence[Label], wanted: Wanted, most: float) -> float:
-    """What labels say for a field: the nearest of its role or its own words, less for each other phrase between."""
+    """Score the labels for a field: the nearest of its role or its own words, less for each other phrase between."""
     against, nearer = 0.0, 0
     for one in reversed(labels):
         same = one.role == wanted.role if one.role and wanted.role else one.text in wanted.words
@@ -162,7 +162,7 @@ def _by_shape(token: Token, role: str | None) -> float:
 
 
 def _near(page: PageIndex, value: Decimal, wanted: Wanted) -> Iterator[Hit]:
-    """Numbers that differ by what an OCR reader confuses, or by one digit beside the right words."""
+    """Find numbers that differ by what an OCR reader confuses, or by one digit beside the right words."""
     if abs(value.adjusted()) > _MAGNITUDE:
         return
     for token in page.misread:
@@ -177,7 +177,7 @@ def _near(page: PageIndex, value: Decimal, wanted: Wanted) -> Iterator[Hit]:
 
 
 def _slip(page: PageIndex, token: Token, value: Decimal, wanted: Wanted) -> float | None:
-    """By how much less likely a printed number is meant that is not the same; None where it is another."""
+    """Rate how much less likely a printed number that differs is meant; None where it is another number."""
     number = token.number
     if token.dated or number.glued or (wanted.role in ("quantity", "rate") and value.copy_abs() < _FEW):
         return None

@@ -1,11 +1,11 @@
-"""How currencies and payments are printed: the sign, the code or the national word that stands for each."""
+"""Knows how currencies and payments are printed: the sign, the code or the national word for each."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 
-from backend.tasks.currency import CODES
+from backend.tasks.forms.receipt_schema import CODES
 
 # Signs and words beside the code itself, as `folding.flat` has them. "sr" and "r" stand beside tax codes and names
 # too, so they are left out or need digits behind them.
@@ -58,7 +58,13 @@ _WORDS = {
     "VND": "₫ d dong",
     "ZAR": "r rand",
 }
-_NEEDS_DIGITS = {"r", "d", "le", "fr", "р", "dh", "ft"}
+_NEEDS_DIGITS = {"r", "le", "fr", "р", "dh", "ft"}
+# Codes that are words or parts of names too, as in “SDN BHD”. They need an amount, or brackets, beside them.
+_WORDS_TOO = (
+    "all amd ang ars bam bhd bob cad cop cup dop ern gel gip kes lak mad mga mop mur nad pen ron sar sek sos std svc "
+    "top try tnd ttd uah"
+)
+ALSO_WORDS = frozenset(_WORDS_TOO.split())
 
 
 def _alternatives(words: set[str]) -> str:
@@ -67,12 +73,13 @@ def _alternatives(words: set[str]) -> str:
 
 _SYMBOLS = {word for words in _WORDS.values() for word in words.split() if not word.isalpha() or not word.isascii()}
 _LETTERS = {word for words in _WORDS.values() for word in words.split() if word.isascii() and word.isalpha()}
+_IN_LETTERS = _alternatives((_LETTERS | {code.lower() for code in CODES}) - _NEEDS_DIGITS)
 
-SIGN = (
-    f"(?:{_alternatives(_SYMBOLS | set('円元원'))}"
-    f"|(?<![a-z])(?:{_alternatives((_LETTERS | {code.lower() for code in CODES}) - _NEEDS_DIGITS)}))"
-)
+SIGN = f"(?:{_alternatives(_SYMBOLS | set('円元원'))}|(?<![a-z])(?:{_IN_LETTERS}))"
 """A pattern for what stands beside an amount; letters only where none comes before."""
+
+TIMES = rf"[x×]\s?(?:{_alternatives(_SYMBOLS)}|{_IN_LETTERS})\.?\s?(?=\d)"
+"""A pattern for what stands between a count and an amount: the “xRM” of 3xRM2.60."""
 
 PAYMENTS = {
     "cash": "cash bar bargeld barzahlung tunai especes contant contanti contanten kontant efectivo dinheiro gotowka "
@@ -81,7 +88,7 @@ PAYMENTS = {
     "carta cartao kad bancomat pin unionpay jcb discover paywave vpay kreditkarte cc kredit debito credito "
     "クレジット カード 信用卡 银行卡",
 }
-"""How a kind of payment is told on receipts."""
+"""The words by which receipts name a kind of payment."""
 
 _GENERIC = {
     "cash": {"cash", "bar", "barzahlung"},
@@ -91,7 +98,7 @@ _GENERIC = {
 
 @cache
 def signs(code: str) -> re.Pattern[str]:
-    """Where a currency's code, sign or word stands in a flat text."""
+    """Make a pattern that finds a currency's code, sign or word in a flat text."""
     words = {code.lower(), *_WORDS.get(code, "").split()}
     found = [_pattern(word) for word in sorted(words, key=lambda word: (-len(word), word))]
     return re.compile("|".join(found))
@@ -99,7 +106,7 @@ def signs(code: str) -> re.Pattern[str]:
 
 @cache
 def payments(said: str) -> re.Pattern[str] | None:
-    """Where a payment of a general kind stands; None for one with a name of its own, which is text."""
+    """Make a pattern that finds a payment of a general kind; None for one with a name of its own, which is text."""
     kind = next((kind for kind, words in _GENERIC.items() if said in words), None)
     return re.compile("|".join(_word(word) for word in PAYMENTS[kind].split())) if kind else None
 
@@ -108,6 +115,11 @@ def _pattern(word: str) -> str:
     if not word.isalpha() or not word.isascii():
         ahead = r"(?<![a-z])" if word == "$" else ""  # the $ of R$ and A$ is another
         return ahead + re.escape(word)
+    if word == "d":  # of dong, which are counted in hundreds
+        return r"(?<=00)\s?d(?![a-z])"
+    if word in ALSO_WORDS:
+        amount = r"\d[\d.,' ]*[.,]\d\d(?!\d)"
+        return rf"(?<![a-z]){word}[.:]?\s?(?=[-(]?{amount})|(?<=[.,]\d\d)\s?{word}(?![a-z])|(?<=[(/]){word}(?=[)/])"
     if word in _NEEDS_DIGITS:
         return rf"(?<![a-z]){word}\.?\s?(?=\d)|(?<=\d)\s?{word}\.?(?![a-z])"
     return rf"(?<![a-z]){word}(?![a-z])"

@@ -1,4 +1,4 @@
-"""Days and times as they are printed, in every usual form, found by patterns: nothing is guessed.
+"""Finds days and times as they are printed, in every usual form, by patterns: nothing is guessed.
 
 Not dateutil: it takes what it cannot place from today, and one reading where a form has two. All functions take text
 as `folding.flat` makes it.
@@ -44,7 +44,7 @@ _ERAS = {"令和": 2018, "平成": 1988}  # the year before an era's first
 _EAST_ASIAN = re.compile("[぀-ヿ一-鿿가-힯]")
 
 _CLOCK = re.compile(
-    r"(?<![\d.,:])(?<!\d[/-])(\d{1,2})(?:([:h]|\s:\s?)(\d{2})|([.])(\d{2})(?=[:.]\d{2}(?![\d.])|\s?(?:uhr|[ap]\.?m)))"
+    r"(?<![\d.,])(?<!\d[/:-])(\d{1,2})(?:([:h]|\s:\s?)(\d{2})|([.])(\d{2})(?=[:.]\d{2}(?![\d.])|\s?(?:uhr|[ap]\.?m)))"
     r"(?:[:.](\d{2})(?!\d))?(?:\s?([ap])\.?m(?![a-z])\.?)?(?!\d)"
 )
 
@@ -72,7 +72,7 @@ class Clock:
 
 
 def days(text: str, east_asian: bool = False) -> list[Day]:
-    """All dates of a text; of those that overlap the longest. `east_asian`: a year of two digits may come first."""
+    """Find all dates of a text, the longest where some overlap. `east_asian`: a two-digit year may come first."""
     found = sorted(_days(text, east_asian), key=lambda day: (day.start - day.end, day.start))
     kept: list[Day] = []
     for day in found:
@@ -90,7 +90,7 @@ def is_east_asian(text: str) -> bool:
 
 
 def clocks(text: str, after: Iterable[int] = ()) -> list[Clock]:
-    """All times of a text; `after` are ends of dates, where a time may be glued on."""
+    """Find all times of a text; `after` are ends of dates, where a time may be glued on."""
     found = [clock for match in _CLOCK.finditer(text) if (clock := _clock(match))]
     for at in after:
         match = _CLOCK.match(text[at:])
@@ -136,7 +136,7 @@ def _days(text: str, east_asian: bool) -> Iterator[Day]:
 
 
 def _day(match: re.Match[str], read: Iterable[tuple[str, str, str]]) -> Iterator[Day]:
-    """The day that year, month and day in text make, in all their readings that can be."""
+    """Make the date of a match, with every day that its year, month and day can mean."""
     found = set()
     for year, month, day in read:
         try:

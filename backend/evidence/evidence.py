@@ -1,4 +1,4 @@
-"""Where every value of a result stands on the pages that were read: exact, near with what differs, or nowhere."""
+"""Finds where every value of a result stands on the pages read: exact, near with what differs, or nowhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from backend.evidence import fields
 from backend.evidence.amounts import Anchor, Wanted, stands_in
-from backend.evidence.fields import Field, Labels
+from backend.evidence.fields import FieldValue, Labels
 from backend.evidence.index import PageIndex, index
 from backend.evidence.places import Evidence, Hit, settled
 from backend.reader.page import Page
@@ -19,7 +19,7 @@ _QUOTE = ">"
 
 
 def evidence_of_json(source: str, pages: Sequence[Page], words: Labels | None = None) -> tuple[Evidence, ...]:
-    """The evidence of a JSON result, field by field; of what is no JSON none.
+    """Find the evidence of a JSON result, field by field; none where it is not JSON.
 
     null, true, false and empty texts have none: they are not printed by nature. `words` names further labels by
     field, as a person's own schema may describe them.
@@ -28,28 +28,37 @@ def evidence_of_json(source: str, pages: Sequence[Page], words: Labels | None = 
 
 
 def evidence_of_csv(source: str, pages: Sequence[Page]) -> tuple[Evidence, ...]:
-    """The evidence of a table, cell by cell; empty cells have none."""
+    """Find the evidence of a table, cell by cell; empty cells have none."""
     return _found(fields.of_csv(source), pages)
 
 
 def evidence_of_text(source: str, pages: Sequence[Page]) -> tuple[Evidence, ...]:
-    """The evidence of read text, line by line; lines without a letter or digit have none."""
+    """Find the evidence of read text, line by line; lines without a letter or digit have none."""
     return _found(fields.of_lines(source), pages)
 
 
 def evidence_of_quote(source: str, pages: Sequence[Page]) -> tuple[Evidence, ...]:
-    """The evidence of an answer from a document: `quote` for its quoted words, `answer[n]` for numbers and dates."""
+    """Find the evidence of a document's answer: `quote` for its quoted words, `answer[n]` for numbers and dates."""
+    return _found(_of_quote(source), pages)
+
+
+def values_of_quote(source: str) -> dict[str, str]:
+    """The quoted words, numbers and dates of an answer from a document as it says them, by the same paths."""
+    return {field.path: field.text for field in _of_quote(source)}
+
+
+def _of_quote(source: str) -> list[FieldValue]:
     lines = source.splitlines()
     quoted = " ".join(line.lstrip(" >") for line in lines if line.startswith(_QUOTE))
     said = " ".join(line for line in lines if not line.startswith(_QUOTE))
     quote = fields.of_text("quote", quoted, Wanted())
-    return _found([*fields.of_sentence(said, "answer"), *([quote] if quote else [])], pages)
+    return [*fields.of_sentence(said, "answer"), *([quote] if quote else [])]
 
 
-def _found(asked: Sequence[Field], pages: Sequence[Page]) -> tuple[Evidence, ...]:
+def _found(asked: Sequence[FieldValue], pages: Sequence[Page]) -> tuple[Evidence, ...]:
     indexed = [index(page) for page in pages]
     texts = {field.path: _hits(field, indexed) for field in asked if field.kind == "text"}
-    groups: dict[str, list[Field]] = {}
+    groups: dict[str, list[FieldValue]] = {}
     for field in asked:
         if field.group:
             groups.setdefault(field.group, []).append(field)
@@ -62,7 +71,7 @@ def _found(asked: Sequence[Field], pages: Sequence[Page]) -> tuple[Evidence, ...
     return tuple(found)
 
 
-def _hits(field: Field, pages: Sequence[PageIndex], anchor: Anchor | None = None) -> list[Hit]:
+def _hits(field: FieldValue, pages: Sequence[PageIndex], anchor: Anchor | None = None) -> list[Hit]:
     found = []
     for number, page in enumerate(pages):
         here = anchor if anchor and anchor.page == number else None
@@ -70,19 +79,19 @@ def _hits(field: Field, pages: Sequence[PageIndex], anchor: Anchor | None = None
     return found
 
 
-def _named(field: Field, hits: Sequence[Hit], anchor: Anchor | None) -> list[Hit]:
-    """The hits of words; those in the rows of their item count most."""
+def _named(field: FieldValue, hits: Sequence[Hit], anchor: Anchor | None) -> list[Hit]:
+    """Raise the score of the hits of words that are in the rows of their item."""
     if anchor is None:
         return list(hits)
     return [replace(hit, score=hit.score + 5.0 * (hit.page == anchor.page and hit.row in anchor.rows)) for hit in hits]
 
 
 def _anchors(
-    groups: Mapping[str, Sequence[Field]], texts: Mapping[str, list[Hit]], pages: Sequence[PageIndex]
+    groups: Mapping[str, Sequence[FieldValue]], texts: Mapping[str, list[Hit]], pages: Sequence[PageIndex]
 ) -> dict[str, Anchor]:
-    """Where each item stands: by its first words that are found, each place taken once."""
+    """Find where each item stands: by its first words that are found, each place taken once."""
     taken: set[tuple[int, int]] = set()
-    found: dict[str, tuple[Field, Hit]] = {}
+    found: dict[str, tuple[FieldValue, Hit]] = {}
     for group, members in groups.items():
         field = next((field for field in members if texts.get(field.path)), None)
         if field:
@@ -95,17 +104,17 @@ def _anchors(
     return _with_blocks(found, groups, pages)
 
 
-def _company(hit: Hit, members: Iterable[Field], pages: Sequence[PageIndex]) -> int:
-    """How many numbers of an item stand in the rows around a place; those beside it count twice."""
+def _company(hit: Hit, members: Iterable[FieldValue], pages: Sequence[PageIndex]) -> int:
+    """Count the numbers of an item that stand in the rows around a place; those beside it count twice."""
     ranges = (hit.rows, _block(hit, []))
     return sum(_inside(field, rows, pages[hit.page]) for field in members for rows in ranges)
 
 
-def _inside(field: Field, rows: range, page: PageIndex) -> bool:
+def _inside(field: FieldValue, rows: range, page: PageIndex) -> bool:
     return field.number is not None and stands_in(page, field.number, rows)
 
 
-def _by_numbers(members: Sequence[Field], pages: Sequence[PageIndex]) -> Hit | None:
+def _by_numbers(members: Sequence[FieldValue], pages: Sequence[PageIndex]) -> Hit | None:
     """The row in which most of an item's numbers stand, where its name stands nowhere."""
     hits = [hit for field in members if field.kind == "number" for hit in _hits(field, pages)]
     rows = [(hit.page, hit.row) for hit in hits if hit.kind == "exact"]
@@ -121,9 +130,9 @@ def _block(hit: Hit, others: Iterable[Hit]) -> range:
 
 
 def _with_blocks(
-    found: Mapping[str, tuple[Field, Hit]], groups: Mapping[str, Sequence[Field]], pages: Sequence[PageIndex]
+    found: Mapping[str, tuple[FieldValue, Hit]], groups: Mapping[str, Sequence[FieldValue]], pages: Sequence[PageIndex]
 ) -> dict[str, Anchor]:
-    """The anchors with their rows; strict in a list of items most of which have their numbers beside them."""
+    """Make the anchors with their rows; strict in a list of items most of which have their numbers beside them."""
     anchors = {}
     for group, (field, hit) in found.items():
         others = [other for other_field, other in found.values() if other_field.family == field.family]
@@ -144,14 +153,14 @@ def _with_blocks(
     return anchors
 
 
-def _is_item(family: str, field: Field, hit: Hit) -> bool:
+def _is_item(family: str, field: FieldValue, hit: Hit) -> bool:
     """Whether an item of a list stands by its own name."""
     return field.family == family != "" and hit.kind == "exact" and bool(hit.spans)
 
 
-def _counted(members: Iterable[Field]) -> list[Field]:
+def _counted(members: Iterable[FieldValue]) -> list[FieldValue]:
     return [field for field in members if field.kind == "number" and field.wanted.role in _OF_ITEMS]
 
 
-def _roles(members: Iterable[Field]) -> frozenset[str]:
+def _roles(members: Iterable[FieldValue]) -> frozenset[str]:
     return frozenset(field.wanted.role for field in members if field.wanted.role)

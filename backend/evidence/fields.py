@@ -1,4 +1,4 @@
-"""What a result's values are: each with its path, what is known of it, and how it is looked for on a page."""
+"""Lists the values of a result: each with its path, what helps to find it, and how it is searched on a page."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from backend.evidence.numbers import Number, numbers, whole
 from backend.evidence.places import Hit
 from backend.evidence.texts import find_text, has_text
 from backend.evidence.whens import find_clock, find_day
-from backend.tasks.currency import CODES
-from backend.tasks.json_text import Leaf, Printed, leaves, load
+from backend.tasks.forms.json_text import Leaf, Printed, leaves, load
+from backend.tasks.forms.receipt_schema import CODES
 
 Kind = Literal["text", "number", "other"]
 Find = Callable[[PageIndex, Wanted], list[Hit]]
@@ -37,7 +37,7 @@ _STAMP = re.compile(r"(.{6,}?)[T ,]+(\d{1,2}:\d{2}.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldValue:
     """A value that can stand on a page. `group` is the path of the item or line that it belongs to, or ""."""
 
     path: str
@@ -55,8 +55,8 @@ class Field:
         return found[1] if found else ""
 
 
-def of_json(source: str, words: Labels | None = None) -> list[Field]:
-    """The values of a JSON result; none where it is not JSON. null, true and false stand nowhere by nature."""
+def of_json(source: str, words: Labels | None = None) -> list[FieldValue]:
+    """List the values of a JSON result; none where it is not JSON. null, true and false are never printed."""
     try:
         load(source)
         fields = [_of_leaf(source, leaf, words or {}) for leaf in leaves(source)]
@@ -65,8 +65,8 @@ def of_json(source: str, words: Labels | None = None) -> list[Field]:
     return [field for field in fields if field]
 
 
-def of_csv(source: str) -> list[Field]:
-    """The cells of a table, each by what it looks like; its columns' heads are labels."""
+def of_csv(source: str) -> list[FieldValue]:
+    """List the cells of a table, each by what it looks like; its columns' heads are labels."""
     try:
         lines = [line for line in csv.reader(io.StringIO(source)) if line]
     except csv.Error:
@@ -80,14 +80,14 @@ def of_csv(source: str) -> list[Field]:
     return [field for field in found if field]
 
 
-def of_lines(source: str) -> list[Field]:
-    """The lines of read text."""
+def of_lines(source: str) -> list[FieldValue]:
+    """List the lines of read text."""
     found = (of_text(f"[{number}]", line, Wanted()) for number, line in enumerate(source.splitlines()))
     return [field for field in found if field]
 
 
-def of_sentence(source: str, path: str) -> list[Field]:
-    """The dates, times and numbers of a sentence, in order, with the words before each as its labels."""
+def of_sentence(source: str, path: str) -> list[FieldValue]:
+    """List the dates, times and numbers of a sentence, in order, with the words before each as its labels."""
     plain = flat(source)
     found: list[tuple[int, int, Find]] = [(day.start, day.end, _day(day.days)) for day in days(plain)]
     found += [(clock.start, clock.end, _clock(clock)) for clock in clocks(plain, [end for _, end, _ in found])]
@@ -97,27 +97,27 @@ def of_sentence(source: str, path: str) -> list[Field]:
     fields = []
     for place, (start, end, find) in enumerate(sorted(found, key=lambda one: one[:2])):
         wanted = Wanted(words=as_words(plain[:start].split()[-4:]))
-        fields.append(Field(f"{path}[{place}]", "other", find, wanted, source[start:end]))
+        fields.append(FieldValue(f"{path}[{place}]", "other", find, wanted, source[start:end]))
     return fields
 
 
-def of_text(path: str, value: str, wanted: Wanted, group: str = "") -> Field | None:
-    """A text as the date, time, number or words that it is; None where there is nothing to look for."""
+def of_text(path: str, value: str, wanted: Wanted, group: str = "") -> FieldValue | None:
+    """Make a value of a text: a date, time, number or words; None where there is nothing to look for."""
     plain = flat(value)
     day, clock, number = whole_day(plain), whole_clock(plain), whole(plain)
     if day:
-        return Field(path, "other", _day(day), wanted, value, group)
+        return FieldValue(path, "other", _day(day), wanted, value, group)
     if clock:
-        return Field(path, "other", _clock(clock), wanted, value, group)
+        return FieldValue(path, "other", _clock(clock), wanted, value, group)
     if (stamp := _STAMP.fullmatch(value)) and (day := whole_day(flat(stamp[1]))):
-        return Field(path, "other", _stamp(day, whole_clock(flat(stamp[2])[:8])), wanted, value, group)
+        return FieldValue(path, "other", _stamp(day, whole_clock(flat(stamp[2])[:8])), wanted, value, group)
     if number and not (number.text.isdigit() and number.text[0] == "0" and len(number.text) > 1):
         signed = _signed(number)
-        return Field(path, "number", _number(signed, number.percent), wanted, value, group, signed)
-    return Field(path, "text", _words(value), wanted, value, group) if has_text(value) else None
+        return FieldValue(path, "number", _number(signed, number.percent), wanted, value, group, signed)
+    return FieldValue(path, "text", _words(value), wanted, value, group) if has_text(value) else None
 
 
-def _of_leaf(source: str, leaf: Leaf, words: Labels) -> Field | None:
+def _of_leaf(source: str, leaf: Leaf, words: Labels) -> FieldValue | None:
     value = load(source[leaf.start : leaf.end])
     parent, key = _names(leaf.path)
     group = leaf.path.rpartition(".")[0]
@@ -129,16 +129,16 @@ def _of_leaf(source: str, leaf: Leaf, words: Labels) -> Field | None:
         return None
     special = _special(flat(key), value)
     if special:
-        return Field(leaf.path, "other", special, wanted, value, group)
+        return FieldValue(leaf.path, "other", special, wanted, value, group)
     return of_text(leaf.path, value, wanted, group)
 
 
-def _of_number(path: str, value: str, wanted: Wanted, group: str) -> Field | None:
+def _of_number(path: str, value: str, wanted: Wanted, group: str) -> FieldValue | None:
     try:
         number = Decimal(value)
     except InvalidOperation:  # JSON's NaN
         return None
-    return Field(path, "number", _number(number), wanted, value, group, number) if number.is_finite() else None
+    return FieldValue(path, "number", _number(number), wanted, value, group, number) if number.is_finite() else None
 
 
 def _names(path: str) -> tuple[str, str]:
@@ -148,7 +148,7 @@ def _names(path: str) -> tuple[str, str]:
 
 
 def _special(key: str, value: str) -> Find | None:
-    """How a value is looked for that is printed in another form than it is written."""
+    """Make the search of a value that is printed in another form than it is written: a currency or a payment."""
     code = value.strip().upper()
     if code in CODES and (any(name in key for name in _CURRENCY) or key == "ccy"):
         return lambda page, wanted: _standing(page, signs(code), wanted)
@@ -157,7 +157,7 @@ def _special(key: str, value: str) -> Find | None:
 
 
 def _standing(page: PageIndex, pattern: re.Pattern[str], wanted: Wanted) -> list[Hit]:
-    """Where a sign or word stands; beside the total before anywhere else."""
+    """Find where a sign or word stands; beside the total before anywhere else."""
     found = []
     for row, text in enumerate(page.rows):
         match = pattern.search(text)
@@ -192,7 +192,7 @@ def _clock(asked: Clock) -> Find:
 
 
 def _stamp(asked: frozenset[date], clock: Clock | None) -> Find:
-    """A day with its time: it stands where the day does, near where the time stands nowhere."""
+    """Make the search of a day with its time: it stands where the day does, near if the time stands nowhere."""
 
     def find(page: PageIndex, wanted: Wanted) -> list[Hit]:
         found = find_day(page, asked, wanted)

@@ -1,4 +1,4 @@
-"""Text as it is compared: without case, accents, spaces and punctuation, each character with the one it came from."""
+"""Folds text to compare it: without case, accents, spaces and punctuation, each character with where it came from."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ _FLAT = _Flat()
 
 
 def flat(text: str) -> str:
-    """The text in lower case, without accents, digits and blanks of any script as ASCII; as long as it was."""
+    """Make a text lower case, without accents, digits and blanks of any script as ASCII; its length stays."""
     return text.translate(_FLAT)
 
 
 def confused(folded: str) -> str:
-    """A folded text in which characters that OCR readers take for each other are one."""
+    """Replace characters that OCR readers take for each other by one of them, in a folded text."""
     return folded.translate(_CONFUSED)
 
 
 def fold(text: str) -> str:
-    """The letters, digits and decimal marks of a text."""
+    """Fold a text to its letters, digits and decimal marks."""
     return _folded(flat(text))[0]
 
 
@@ -84,7 +84,7 @@ class Stream:
     likened: str  # the same text as `confused` has it, as long
 
     def spans(self, start: int, end: int) -> tuple[Span, ...]:
-        """Which characters of which lines [start, end) are."""
+        """Map [start, end) to the lines and the characters in them."""
         found: list[Span] = []
         for line, offset in zip(self.lines[start:end], self.offsets[start:end], strict=True):
             if found and found[-1][0] == line:
@@ -94,7 +94,7 @@ class Stream:
         return tuple(found)
 
     def occurrences(self, folded: str, likened: bool = False) -> Iterable[tuple[int, int]]:
-        """Where a folded text stands, also as OCR readers confuse it."""
+        """Find where a folded text stands; with `likened` also as OCR readers confuse it."""
         text = self.likened if likened else self.text
         at = text.find(folded)
         while at >= 0:
@@ -103,7 +103,7 @@ class Stream:
 
 
 def stream(order: Iterable[int], folded: Sequence[tuple[str, list[int]]]) -> Stream:
-    """The folded lines in an order."""
+    """Join folded lines in an order."""
     texts: list[str] = []
     lines: list[int] = []
     offsets: list[int] = []
@@ -122,7 +122,7 @@ def folded_line(plain: str) -> tuple[str, list[int]]:
 
 
 def whole_words(plain: str, start: int, end: int) -> tuple[int, int]:
-    """[start, end) of a flat text, widened to what no blank parts."""
+    """Widen [start, end) of a flat text to whole words."""
     while start > 0 and plain[start - 1] != " ":
         start -= 1
     while end < len(plain) and plain[end] != " ":

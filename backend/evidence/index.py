@@ -1,4 +1,4 @@
-"""What stands on one page, found once: its numbers, dates and times by row, its labels, and its text to search."""
+"""Indexes one page: its numbers, dates and times by row, its labels, and its text to search."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class PageIndex:
         return tuple(found)
 
     def spans(self, row: int, start: int, end: int) -> tuple[Span, ...]:
-        """Which characters of which lines [start, end) of a row's text are."""
+        """Map [start, end) of a row's text to the lines and the characters in them."""
         return tuple(
             (piece.line, max(start, piece.start) - piece.start, min(end, piece.end) - piece.start)
             for piece in self._pieces[row]
@@ -128,11 +128,11 @@ class PageIndex:
         return self._flat[line]
 
     def widened(self, spans: Sequence[Span]) -> tuple[Span, ...]:
-        """The spans, the words at their ends whole."""
+        """Widen spans to the whole words at their ends."""
         return tuple((line, *whole_words(self._flat[line], start, end)) for line, start, end in spans)
 
     def written(self, spans: Iterable[Span]) -> str:
-        """What is printed there."""
+        """Return the text of spans as it is printed."""
         return " ".join(self.page.lines[line].text[start:end] for line, start, end in spans)
 
     def heads(self, token: Token) -> Sequence[Label]:
@@ -188,10 +188,11 @@ class PageIndex:
             since = next(end for end in reversed(amounts) if end <= number.start)
             dated = any(start <= number.start and number.end <= end for start, end in taken)
             yield Token(row, number, since, dated, number.end / width)
-            amounts += [number.end] if number.places and not number.percent else []
+            if number.places and not number.percent:
+                amounts.append(number.end)
 
     def _columns(self, in_rows: Sequence[int]) -> list[int]:
-        """The lines, each followed by what stands right under it."""
+        """Order lines by column: each is followed by the one right under it."""
         below = {line: self._below(line) for line in in_rows}
         under = {line for line in below.values() if line is not None}
         order: list[int] = []
@@ -229,7 +230,7 @@ def index(page: Page) -> PageIndex:
 
 
 def _pieces(page: Page, row: int) -> Iterable[_Piece]:
-    """Where in a row's text each of its lines stands."""
+    """Find where in a row's text each of its lines stands."""
     text, at = page.rows[row].text, 0
     for line in page.rows[row].lines:
         written = page.lines[line].text

@@ -1,4 +1,4 @@
-"""The words that stand beside a value: what a field is called in JSON, and what receipts print for it."""
+"""Knows the words beside a value: the field's name in JSON, and what receipts print for it in several languages."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ _PHRASES = {
     "cash": "cash; paid; amount paid; cash paid; tendered; cash tendered; tender; amount tendered; cash "
     "received; received; payment; total payment; bar; gegeben; bezahlt; bargeld; especes; recu; paye; "
     "contanti; contante; efectivo; recibido; entregado; tunai; bayar; dibayar; contant; dinheiro; visa; "
-    "mastercard; master; maestro; card; credit card; debit card; ec karte; girocard; 現金; お預り; 预付; 现金; "
-    "받은금액",
+    "mastercard; master; maestro; card; credit card; debit card; ec karte; girocard; kreditkarte; "
+    "ec cash; carte bleue; carte bancaire; cb; carta di credito; bancomat; tarjeta; contactless; paypal; 現金; "
+    "お預り; 预付; 现金; 받은금액",
     "rounding": "rounding; rounding adj; rounding adjustment; round adj; round; rundung; arrondi; arrotondamento; "
     "redondeo; pembundaran; penggenapan; afronding; arredondamento; total rounding; round off",
     "tip": "tip; gratuity; trinkgeld; pourboire; mancia; propina; service; service charge; svc chg; serv chg; "
@@ -102,7 +103,7 @@ def _unspaced() -> re.Pattern[str]:
 
 
 def labels(text: str) -> list[Label]:
-    """The words of a flat text, and the phrases that receipts use, longer ones in place of shorter."""
+    """Find the words of a flat text, and the phrases that receipts use, longer ones in place of shorter."""
     words = [match for match in _WORD.finditer(text) if not match[0].isdigit()]
     found, at = [], 0
     while at < len(words):
@@ -112,13 +113,14 @@ def labels(text: str) -> list[Label]:
             Label(word.start(), word.end(), confused(word[0]), role, part=label is not None)
             for word in words[at : at + taken]
         ]
-        found += [label] if label else []
+        if label:
+            found.append(label)
         at += taken
     return found if text.isascii() else [*found, *_characters(text)]
 
 
 def role_of(key: str, parent: str = "") -> str | None:
-    """What a field is, by its name: `unit_price` a price, `amount` in `taxes` a tax; None for what no receipt has."""
+    """Tell a field's role by its name: `unit_price` is a price, `amount` in `taxes` a tax; None if it has none."""
     own, above = _role(key), _role(parent)
     return above if own in _VAGUE and above in SUMS else own
 

@@ -1,4 +1,4 @@
-"""Numbers as they are printed: 1,234.50 and 1.234,50 and 1'234.50 and 1 234,50 are one; signs, currencies, percents.
+"""Reads numbers as printed: 1,234.50, 1.234,50, 1'234.50 and 1 234,50 are one; with signs, currencies, percents.
 
 All functions take text as `folding.flat` makes it: lower case, digits in ASCII.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from backend.evidence.currencies import SIGN
+from backend.evidence.currencies import ALSO_WORDS, SIGN, TIMES
 
 _STRICT = re.compile(r"(?:(?<![\w.,])[.,](?=\d{1,2}(?![\d.,])))?\d+(?:[.,'·]\d+)*")
 _SPACED = re.compile(r"(?<![\d.,'])\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?(?!\d|[.,']\d)")
@@ -22,16 +22,18 @@ _MISREAD = re.compile(
     rf"({_D}{{1,3}}(?:[.,' ]{_D}{{2,3}})*[.,' ]{_D}{{3}}(?:[.,]{_D}{{2}})?|{_D}+[.,]{_D}{{2}})"
     r"(?![a-z0-9]|[.,]\d)"
 )
+_MEASURE = re.compile(r"\d+[.,]\d[lg]")  # a bottle's 1.5l is no 1.51
 _DIGITS = str.maketrans("oqdcil|!szbg", "000011115289")
 
-_BEFORE = re.compile(rf"(?:{SIGN})\.?[:=]?\s{{0,2}}[-+(]?\s?$")
-_AFTER = re.compile(rf"\s?[-)]?(?:{SIGN})(?![a-z]|[.:]?\s?\d)")  # no sign of the amount that follows
+_BEFORE = re.compile(rf"({SIGN})\.?[:=]?\s{{0,2}}[-+(]?\s?$")
+_AFTER = re.compile(rf"\s?[-)]?({SIGN})(?![a-z]|[.:]?\s?\d)")  # no sign of the amount that follows
 _MINUS = re.compile(rf"(?:(?<![a-z0-9])|(?:{SIGN}))-(\s?)(?:(?:{SIGN})\s?)?$")
 _PLUS_OR_OPEN = re.compile(r"[(]\s?(?:[a-z$€£¥]{1,3}\s?)?$")
 _PERCENT = re.compile(r"\s?[%％]")
 _BROKEN = re.compile(r"[°*\"]\d")  # a mark that was read as another: 30°00
 _CUT = re.compile(r"[oqdcilsbzg](?![a-z])")  # a letter for the last digit: 21.0C
 _UNIT = re.compile(r"(?:x|kg|g|mg|ml|cl|l|m|cm|mm|pcs?|stk?|ea|nos?|units?|個|点|pk|pkt|btl)(?![a-z])")
+_TIMES = re.compile(TIMES)
 _AT = 8  # characters before a number that are looked at
 
 
@@ -78,7 +80,7 @@ class Number:
 
 
 def readings(text: str) -> tuple[Reading, ...]:
-    """What digits with marks can mean, none where they are no number (a date, a version)."""
+    """List what digits with marks can mean; nothing where they are no number (a date, a version)."""
     parts, marks = re.split(r"[.,'·]", text), re.findall(r"[.,'·]", text)
     if not marks:
         return (Reading(Decimal(text)),)
@@ -92,20 +94,20 @@ def readings(text: str) -> tuple[Reading, ...]:
 
 
 def decimal_mark(numbers: Sequence[Number]) -> str:
-    """The mark before decimals on a page, by its numbers that leave no doubt; "" where they do not agree."""
+    """Find the decimal mark of a page, by its numbers that leave no doubt; "" where they do not agree."""
     marks = [one.readings[0].mark for one in numbers if len(one.readings) == 1 and one.places == 2]
     points, commas = marks.count("."), marks.count(",")
     return "." if points > 4 * commas else "," if commas > 4 * points else ""
 
 
 def by_mark(number: Number, mark: str) -> Number:
-    """The number with the reading first that goes with the page's mark."""
+    """Put the reading of a number first that has the page's decimal mark."""
     ranked = sorted(number.readings, key=lambda reading: reading.mark != mark)
     return replace(number, readings=tuple(ranked)) if mark else number
 
 
 def numbers(text: str) -> list[Number]:
-    """All numbers of a text, also those that a blank splits: 1 234,50 and 60 .30."""
+    """Find all numbers of a text, also those that a blank splits: 1 234,50 and 60 .30."""
     found = [number for match in _STRICT.finditer(text) if (number := _number(text, match.start(), match.end()))]
     for pattern in (_SPACED, _TORN):
         found += _split(text, pattern)
@@ -113,11 +115,15 @@ def numbers(text: str) -> list[Number]:
 
 
 def misread(text: str) -> Iterator[Number]:
-    """Amounts in which letters stand for digits, or marks for others: 21.0C, I5.90, 1.234.50."""
+    """Find amounts in which letters stand for digits, or marks for others: 21.0C, I5.90, 1.234.50."""
     for match in _MISREAD.finditer(text):
         written = match[1].translate(_DIGITS)
         digits = any(char.isdigit() for char in match[1])
-        if digits and (written != match[1] or not readings(written.replace(" ", ""))):
+        if (
+            digits
+            and not _MEASURE.fullmatch(match[1])
+            and (written != match[1] or not readings(written.replace(" ", "")))
+        ):
             *whole, last = re.split(r"[.,' ]", written)
             value = Decimal("".join(whole) + (f".{last}" if len(last) == 2 else last))
             read = Reading(value, "", 2 if len(last) == 2 else 0)
@@ -159,7 +165,8 @@ def _number(text: str, start: int, end: int, written: str = "") -> Number | None
     before, after = text[max(0, start - _AT) : start], text[end : end + _AT]
     if not read or _BROKEN.match(after) or (read[0].places == 1 and _CUT.match(after) and not _UNIT.match(after)):
         return None
-    money = bool(_BEFORE.search(before) or _AFTER.match(after))
+    signs = [found[1] for found in (_BEFORE.search(before), _AFTER.match(after)) if found]
+    money = any(not (written.isdigit() and sign in ALSO_WORDS) for sign in signs)  # 10 PEN may be ten of them
     percent = bool(_PERCENT.match(after))
     glued = written.isdigit() and not money and _glued(before, after)
     return Number(start, end, written, read, _minus(text, start, end), percent, money, glued)
@@ -170,7 +177,7 @@ def _glued(before: str, after: str) -> bool:
     head, tail = before[-1:], after[:1]
     if head.isalpha() and head != "x":
         return True
-    if tail.isalpha() and not _UNIT.match(after):
+    if tail.isalpha() and not _UNIT.match(after) and not _TIMES.match(after):
         return True
     joined = re.search(r"[\w)]\s?[-/#.:]$", before) and not before.rstrip("-/#.:").endswith("x") and head in "-/#"
     return bool(joined) or bool(re.match(r"[-/:]\d", after))

@@ -1,4 +1,4 @@
-"""Where a value stands: the values that leave this package, and how characters of a line become a part of its box."""
+"""Defines where a value stands, and cuts the part of a line's box that some of its characters take."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the images have of one value.
+    """Where and how one value stands on the images.
 
     `path` is the field's, as in `items[0].amount`; of a table `[row][column]`, of read text `[line]`, both from 0 and
     the table's head included. `differs` says in a few words what a near place has instead.
@@ -42,7 +42,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place that may be meant: on which row of which page, and how much speaks for it."""
+    """A place where a value may stand: its row and page, and a score of how much speaks for it."""
 
     kind: Kind
     spans: tuple[Span, ...]
@@ -59,13 +59,13 @@ class Hit:
 
 
 def summary(evidence: Iterable[Evidence]) -> tuple[int, int]:
-    """How many values stand on the images as they are, and of how many; a near one does not."""
+    """Count the values that stand on the images as they are, and all values; a near one does not stand."""
     kinds = [one.kind for one in evidence]
     return kinds.count("exact"), len(kinds)
 
 
 def settled(path: str, hits: Iterable[Hit], pages: Sequence[Page]) -> Evidence:
-    """The evidence of a value: its best hits, those that are equally good together."""
+    """Make the evidence of a value from its best hits, those that are equally good together."""
     ranked = sorted(hits, key=lambda hit: (-RANK[hit.kind], -hit.score, hit.page, hit.row))
     if not ranked:
         return Evidence(path, "nowhere")
@@ -76,7 +76,7 @@ def settled(path: str, hits: Iterable[Hit], pages: Sequence[Page]) -> Evidence:
 
 
 def cut(line: Line, start: int, end: int) -> Quad:
-    """The part of a line's quad that its characters [start, end) take.
+    """Cut the part of a line's quad that its characters [start, end) take.
 
     By the quads of its words where the reader gave them, else as if all characters were equally wide.
     """

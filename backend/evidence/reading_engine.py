@@ -1,14 +1,14 @@
-"""An engine around another: has the text on images read, and gives it to models that work from it.
+"""Wraps an engine: has the text on images read first, and puts it into the prompt of models that work from text.
 
-It stands between the chat and whatever engine answers, so the page, the terminal, a folder and programs have the same.
-What is read is kept beside the pixels, where those who say what stands on an image find it.
+It stands between the chat and any engine, so the page, the terminal, a batch and programs get the same. What is read
+is kept beside the pixels, where the search for evidence finds it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,7 @@ from backend.errors import GlimpseError
 from backend.evidence.copying import copied, spoken
 from backend.evidence.index import index
 from backend.reader.page import Page
-from backend.reader.prompt import is_page, with_text
+from backend.reader.prompt import has_words, is_page, with_text
 from backend.reader.reader import Reader
 from backend.types import (
     EngineStatus,
@@ -74,7 +74,7 @@ class ReadingEngine:
 
     @property
     def status(self) -> EngineStatus:
-        """Where the other engine stands now."""
+        """The other engine's state."""
         return self._engine.status
 
     async def close(self) -> None:
@@ -104,7 +104,7 @@ class ReadingEngine:
             yield Finished("stop", Usage(0, 0, images=request.images, read=_told(read, None)))
             return
         asked = await asyncio.to_thread(_given, request, read, works) if gives else request
-        given = _of_text(read, request) if gives and works else read
+        given = _put(read, request) if gives and works else read
         async with aclosing(self._engine.stream(asked)) as answers:
             async for event in answers:
                 if isinstance(event, Finished) and (read.pages or read.failed):
@@ -112,10 +112,10 @@ class ReadingEngine:
                 yield event
 
     async def _loading(self) -> AsyncGenerator[Progress]:
-        """Progress until it is known what the model is: whether it works from text is written in its folder."""
+        """Yield progress until the model is known, and with it whether it works from text."""
         told: Progress | None = None
         while (status := self.status).state == "loading":
-            progress = Progress(status.detail or LOADING, status.done, status.total, status.left)
+            progress = Progress(status.detail or LOADING, status.done, status.total, status.left, "bytes")
             if progress != told:
                 yield progress
             told = progress
@@ -127,7 +127,7 @@ class ReadingEngine:
         return self._policy == "always"
 
     async def _reading(self, wanted: Sequence[str]) -> AsyncGenerator[Progress | _Read]:
-        """Progress while images are read, one after another, and what came of it at the end."""
+        """Yield progress while images are read, one after another, and the pages at the end."""
         pages: dict[str, Page] = {}
         failed: dict[str, str] = {}
         for media_id in wanted:
@@ -157,13 +157,13 @@ def _images(messages: Sequence[Message]) -> list[str]:
 
 
 def _asked(request: GenerationRequest) -> list[str]:
-    """The images that the newest media of a request are, where their text is wanted."""
+    """List the images of the latest message with media, where the request has their text read."""
     latest = next((message for message in reversed(request.messages) if message.media), None)
     return _images([latest]) if latest is not None and request.reading != "none" else []
 
 
 def _without_model(request: GenerationRequest, read: _Read, copies: bool) -> str | None:
-    """The answer where the text alone gives it: there is no receipt, or the text is all that was asked for.
+    """Answer from the text alone where that can be: there is no receipt, or the text is all that was asked for.
 
     `copies` is whether the model would do no more than copy the text.
     """
@@ -176,13 +176,12 @@ def _without_model(request: GenerationRequest, read: _Read, copies: bool) -> str
 
 
 def _given(request: GenerationRequest, read: _Read, copies: bool) -> GenerationRequest:
-    """The request with the text on each image after it.
+    """Add to a request the text on each image, after the image.
 
-    A model that `copies` is given text in the place of an image that is a page of it, and has its form, or the numbers
-    in its words, held to it: one that sees more than the reader does had better not.
+    A model that `copies` gets the text in the place of an image that is a page of it, and a grammar under which its
+    form, or the numbers in its words, are copied from it; one that sees more than the reader keeps its own grammar.
     """
-    of_text = copies and request.reading != "none"
-    put = partial(_in_place, all_of=of_text) if copies else _with_text
+    put = partial(_in_place, of_text=_of_text(request)) if copies else _with_text
     messages = tuple(put(message, read) for message in request.messages)
     if request.grammar is None and copies and read.pages and not any(message.media for message in messages):
         return replace(request, messages=messages, grammar=spoken(list(read.pages.values())))
@@ -192,19 +191,19 @@ def _given(request: GenerationRequest, read: _Read, copies: bool) -> GenerationR
 
 
 def _all_pages(request: GenerationRequest, read: _Read) -> list[Page]:
-    """The pages of the images that are asked about; none where one of them could not be read."""
+    """List the pages of the images that are asked about; none where one of them could not be read."""
     pages = [read.pages.get(media_id) for media_id in _asked(request)]
     found = [page for page in pages if page is not None]
     return found if len(found) == len(pages) else []
 
 
-def _in_place(message: Message, read: _Read, all_of: bool) -> Message:
-    """The message with the text of its pages instead of them; images with hardly any text stay, without it.
+def _in_place(message: Message, read: _Read, of_text: Callable[[Page], bool]) -> Message:
+    """Replace the images that are `of_text` by their text; others stay, without their text.
 
     Measured on photographs of receipts, Pocket gets a tenth more of their fields right without the image, which shows
-    it nothing that the text does not say. With `all_of`, any text makes an image a page.
+    it nothing that the text does not say.
     """
-    pages = [page if page and _is_text(page, all_of) else None for page in read.of(message.media)]
+    pages = [page if page and of_text(page) else None for page in read.of(message.media)]
     if not any(pages):
         return message
     seen = iter(pages)
@@ -212,8 +211,14 @@ def _in_place(message: Message, read: _Read, all_of: bool) -> Message:
     return replace(message, parts=(*media, TextPart(with_text(pages, message.text))))
 
 
-def _is_text(page: Page, all_of: bool) -> bool:
-    return is_page(page) or (all_of and bool(page.lines))
+def _of_text(request: GenerationRequest) -> Callable[[Page], bool]:
+    """Choose images to replace by their text: all with text if that is asked for, else pages and, in a chat, signs.
+
+    A preset that does not read text is about what an image shows: a clock with a maker's name stays a clock.
+    """
+    if request.reading != "none":
+        return lambda page: bool(page.lines)
+    return is_page if request.grammar else lambda page: is_page(page) or has_words(page)
 
 
 def _with_text(message: Message, read: _Read) -> Message:
@@ -223,14 +228,14 @@ def _with_text(message: Message, read: _Read) -> Message:
     return replace(message, parts=(*message.media, TextPart(with_text(pages, message.text))))
 
 
-def _of_text(read: _Read, request: GenerationRequest) -> _Read:
-    """What was read, but for the images that a model that works from text is shown instead of their text."""
-    all_of = request.reading != "none"
-    return replace(read, pages={name: page for name, page in read.pages.items() if _is_text(page, all_of)})
+def _put(read: _Read, request: GenerationRequest) -> _Read:
+    """Leave out the pages of images that are shown to the model instead of their text."""
+    of_text = _of_text(request)
+    return replace(read, pages={name: page for name, page in read.pages.items() if of_text(page)})
 
 
 def _told(read: _Read, gives: bool | None) -> str:
-    """What was done with the text, in words; a failure first. `gives` is None where no model was asked."""
+    """Say what was done with the text; a failure first. `gives` is None where no model was asked."""
     if read.failed:
         return next(iter(read.failed.values()))
     lines = sum(len(page.lines) for page in read.pages.values())

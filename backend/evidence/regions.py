@@ -1,4 +1,4 @@
-"""Where on a page a field should be looked for: at its value, else at its label, its item's name or the page's head.
+"""Finds where on a page a field should be: at its value, else at its label, its item's name or the page's head.
 
 A value that stands nowhere may have been misread by the model or by the OCR reader; the label beside it was seldom
 misread by both, and tells where to look closer.
@@ -24,14 +24,14 @@ _ENTRY = re.compile(r"(.*\[\d+\])\.\w+")
 
 
 def regions(source: str, paths: Sequence[str], page: Page) -> dict[str, range]:
-    """For some fields of a JSON object the rows of the page to look at; what nothing is known of is left out."""
+    """Find the rows of the page to look at for fields of a JSON object; fields without any trace are left out."""
     found = {one.path: one for one in evidence_of_json(source, [page])}
     rows = {path: _rows(path, found, index(page)) for path in paths}
     return {path: each for path, each in rows.items() if each is not None}
 
 
 def box_of(rows: range, page: Page) -> Box:
-    """The part of an image that some rows of its page take, as wide as the page's text, within the image."""
+    """Compute the part of an image that rows of its page take, as wide as the page's text, within the image."""
     lines = [page.lines[number] for row in page.rows[rows.start : rows.stop] for number in row.lines]
     left, top, right, bottom = bounds([line.quad for line in lines])
     wide = bounds([line.quad for line in page.lines])

@@ -1,4 +1,4 @@
-"""Where words stand: over neighbouring lines and rows, whatever stands between them in other columns.
+"""Finds words on a page: over neighbouring lines and rows, whatever stands between them in other columns.
 
 rapidfuzz measures what is near. It is asked only around pieces of the words that stand there as they are, so that a
 page of thousands of lines costs little.
@@ -28,7 +28,7 @@ _NAMED = 3  # words that are named as different
 
 
 def find_text(page: PageIndex, value: str, wanted: Wanted) -> list[Hit]:
-    """Every place of words on a page; near ones only where they stand nowhere. The words have letters or digits."""
+    """Find every place of words on a page; near ones only where they stand nowhere. They have letters or digits."""
     folded = fold(value)
     found = list(_exact(page, folded, wanted))
     if found or len(folded) < SHORT:
@@ -45,13 +45,12 @@ def has_text(value: str) -> bool:
 
 def _exact(page: PageIndex, folded: str, wanted: Wanted) -> Iterator[Hit]:
     for one in page.streams:
-        hits = [
-            _hit(page, one.spans(start, end), "exact", wanted)
-            for start, end in islice(one.occurrences(folded), _LISTED)
-            if _by_itself(page, one, start, end)
-        ]
-        if hits:
-            yield from hits
+        found = islice(one.occurrences(folded), _LISTED)
+        places = [(start, end) for start, end in found if _by_itself(page, one, start, end)]
+        # “TOTAL 60.30” stands in “SUBTOTAL 60.30” as well, but only where it stands nowhere else.
+        whole = [place for place in places if all(_edges(page, one, *place))]
+        if places:
+            yield from (_hit(page, one.spans(*place), "exact", wanted) for place in whole or places)
             return
 
 
@@ -70,8 +69,7 @@ def _beside(page: PageIndex, spans: Sequence[Span], wanted: Wanted) -> float:
 
 def _by_itself(page: PageIndex, one: Stream, start: int, end: int) -> bool:
     """Whether [start, end) is no part of other words; long ones may have lost their spaces."""
-    first = page.begins_word(one.lines[start], one.offsets[start])
-    last = page.ends_word(one.lines[end - 1], one.offsets[end - 1] + 1)
+    first, last = _edges(page, one, start, end)
     if end - start < BOUNDED:
         return first and last
     head = first or not (one.text[start].isdigit() and one.text[start - 1].isdigit())
@@ -79,8 +77,16 @@ def _by_itself(page: PageIndex, one: Stream, start: int, end: int) -> bool:
     return head and tail
 
 
+def _edges(page: PageIndex, one: Stream, start: int, end: int) -> tuple[bool, bool]:
+    """Whether [start, end) begins where a word begins, and ends where one ends."""
+    return (
+        page.begins_word(one.lines[start], one.offsets[start]),
+        page.ends_word(one.lines[end - 1], one.offsets[end - 1] + 1),
+    )
+
+
 def _in_pieces(page: PageIndex, folded: str, value: str) -> Hit | None:
-    """Words that whole lines make up, with other lines between them: an address beside a number."""
+    """Find words that whole lines make up, with other lines between them: an address beside a number."""
     if len(folded) < _PIECES:
         return None
     parts = []
@@ -103,7 +109,7 @@ def _in_pieces(page: PageIndex, folded: str, value: str) -> Hit | None:
 
 
 def _together(page: PageIndex, parts: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Of the lines that are parts of the words the largest group in neighbouring rows, none of them twice."""
+    """Choose, of the lines that are parts of the words, the largest group in neighbouring rows, none of them twice."""
     best: list[tuple[int, int, str]] = []
     for first in parts:
         group = [first]
@@ -118,7 +124,7 @@ def _together(page: PageIndex, parts: list[tuple[int, int, str]]) -> list[tuple[
 
 
 def _likened(page: PageIndex, folded: str, value: str) -> Hit | None:
-    """Words in which a reader may have confused characters: O for 0."""
+    """Find the words where the OCR reader may have confused characters: O for 0."""
     for one in page.streams:
         for start, end in one.occurrences(confused(folded), likened=True):
             if _by_itself(page, one, start, end):
@@ -149,7 +155,7 @@ def _fuzzy(page: PageIndex, folded: str, value: str) -> Hit | None:
 
 
 def _windows(text: str, asked: str) -> Iterator[tuple[int, int]]:
-    """Parts of a text that share a piece with what is asked; near words always do."""
+    """Yield the parts of a text that share a piece with the words searched; near words always do."""
     size = max(3, min(8, len(asked) // 4))
     slack = max(2, len(asked) // 5)
     seen: list[int] = []

@@ -1,4 +1,4 @@
-"""Where a day or a time stands, in whatever form it is printed."""
+"""Finds a day or a time on a page, in whatever form it is printed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AMONG_DIGITS = re.compile(
 
 
 def find_day(page: PageIndex, asked: frozenset[date], wanted: Wanted) -> list[Hit]:
-    """Every place of a day; `asked` are all that the value can stand for. Near ones only where it stands nowhere."""
+    """Find every place of a day; `asked` are all that the value can mean. Near ones only where it stands nowhere."""
     found = [
         Hit("exact", page.spans(row, day.start, day.end), row, _score(page, row, day.start, wanted))
         for row, day in page.days
@@ -29,7 +29,7 @@ def find_day(page: PageIndex, asked: frozenset[date], wanted: Wanted) -> list[Hi
 
 
 def find_clock(page: PageIndex, asked: Clock, wanted: Wanted) -> list[Hit]:
-    """Every place of a time: 20:49:59 is also 20:49 and 8:49 PM; 8:49 alone is near."""
+    """Find every place of a time: 20:49:59 is also 20:49 and 8:49 PM; 8:49 alone is near."""
     found, near = [], []
     for row, clock in page.clocks:
         spans = page.spans(row, clock.start, clock.end)
@@ -47,7 +47,7 @@ def find_clock(page: PageIndex, asked: Clock, wanted: Wanted) -> list[Hit]:
 
 
 def _score(page: PageIndex, row: int, start: int, wanted: Wanted) -> float:
-    """What the words before say: most those of the field's own name, "due" more than "date"."""
+    """Score the words before a day: most those of the field's own name, "due" more than "date"."""
     before = [one for one in page.labels[row] if one.end <= start]
     above = page.labels[row - 1] if row else []
     beside = [3.0 - (one.role is not None) for one in before if _meant(one, wanted)]

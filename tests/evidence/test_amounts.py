@@ -3,7 +3,7 @@
 import pytest
 
 from backend.evidence import Evidence, evidence_of_json
-from tests.evidence.drawn import page
+from tests.support.pages import page
 
 
 def found(source: str, *rows: object) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from backend.evidence import (
     summary,
 )
 from backend.reader.page import Line, Page
-from tests.evidence.drawn import page, quad
+from tests.support.pages import page, quad
 
 
 def kinds(found: tuple[Evidence, ...]) -> dict[str, str]:

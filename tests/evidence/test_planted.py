@@ -3,7 +3,7 @@
 import pytest
 
 from backend.evidence import evidence_of_json
-from tests.evidence.drawn import as_json, planted, receipt
+from tests.support.pages import as_json, planted, receipt
 
 SEEDS = range(50)
 

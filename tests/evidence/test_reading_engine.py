@@ -12,7 +12,7 @@ from backend.errors import ReadingFailed, StorageError
 from backend.evidence.copying import spoken
 from backend.evidence.reading_engine import NO_AMOUNTS, NO_TEXT, ReadingEngine
 from backend.reader.page import Page
-from backend.tasks import receipt
+from backend.tasks.presets import receipt
 from backend.types import (
     Box,
     EngineStatus,
@@ -30,9 +30,10 @@ from backend.types import (
     Usage,
     VideoPart,
 )
-from tests.evidence.drawn import page
+from tests.support.messages import events
+from tests.support.pages import page
 
-READS_TEXT = replace(SCRIPTED, reads_text=True)
+READS_TEXT = replace(SCRIPTED, capabilities=SCRIPTED.capabilities | {"reads_text"})
 WHERE = "12 Harbour Street, 50000 Kuala Lumpur, Tel 03-1234 5678"
 SHOP = page("Golden Harbour", WHERE, ["TOTAL", (420, "12.90")])
 LETTER = "The lift is closed until Monday, please take the stairs."
@@ -92,12 +93,8 @@ def asking(*messages: Message, **options: object) -> GenerationRequest:
     return GenerationRequest("c", messages, **options)  # type: ignore[arg-type]
 
 
-async def events(engine: ReadingEngine, request: GenerationRequest) -> list[StreamEvent]:
-    return [event async for event in engine.stream(request)]
-
-
 async def read_of(engine: ReadingEngine, request: GenerationRequest) -> str:
-    last = (await events(engine, request))[-1]
+    last = (await events(engine.stream(request)))[-1]
     assert isinstance(last, Finished)
     return last.usage.read
 
@@ -105,7 +102,7 @@ async def read_of(engine: ReadingEngine, request: GenerationRequest) -> str:
 async def test_a_model_that_works_from_text_is_given_the_lines_in_place_of_the_image() -> None:
     reader = FakeReader(a=SHOP)
     inner, engine = engines(reader)
-    found = await events(engine, asking(Message("system", (TextPart("Be brief."),)), user("How much?", "a")))
+    found = await events(engine.stream(asking(Message("system", (TextPart("Be brief."),)), user("How much?", "a"))))
     assert inner.requests == [
         asking(
             Message("system", (TextPart("Be brief."),)),
@@ -120,7 +117,7 @@ async def test_a_model_that_works_from_text_is_given_the_lines_in_place_of_the_i
 
 async def test_the_words_may_come_before_the_image() -> None:
     inner, engine = engines(FakeReader(a=SHOP))
-    await events(engine, asking(Message("user", (TextPart("How much?"), ImagePart("a"), TextPart("In all?")))))
+    await events(engine.stream(asking(Message("user", (TextPart("How much?"), ImagePart("a"), TextPart("In all?"))))))
     assert inner.requests[0].messages[0].parts == (TextPart(LINES + "How much?\nIn all?"),)
 
 
@@ -137,10 +134,23 @@ async def test_an_image_with_hardly_any_text_stays_and_its_text_is_not_given() -
 
 async def test_a_preset_that_is_about_the_text_is_given_even_a_little() -> None:
     inner, engine = engines(FakeReader(a=SIGN))
-    await events(engine, asking(user("What?", "a"), reading="evidence"))
+    await events(engine.stream(asking(user("What?", "a"), reading="evidence")))
     assert inner.requests[0].messages == (
         Message("user", (TextPart("Text on this image, as OCR found it:\nWay out\n\nWhat?"),)),
     )
+
+
+async def test_a_sign_is_given_as_its_words_in_a_chat_and_stays_an_image_for_another_form() -> None:
+    inner, engine = engines(FakeReader(a=page("NO PARKING"), b=page("SEIKO", "12", "3")))
+    await events(engine.stream(asking(user("What is it?", "a"))))
+    clock = asking(user("What time?", "a"), grammar=Grammar("lark", 'start: "12:00"'))
+    await events(engine.stream(clock))
+    maker = asking(user("What is it?", "b"))
+    await events(engine.stream(maker))
+    assert inner.requests[0].messages == (
+        Message("user", (TextPart("Text on this image, as OCR found it:\nNO PARKING\n\nWhat is it?"),)),
+    )
+    assert inner.requests[1:] == [clock, maker]
 
 
 async def test_another_model_sees_the_image_alone_and_nothing_is_read_in_a_chat() -> None:
@@ -189,10 +199,14 @@ async def test_a_follow_up_has_the_lines_where_the_image_stands_and_one_image_is
     reader = FakeReader(a=SHOP, b=NOTE)
     inner, engine = engines(reader)
     await events(
-        engine,
-        asking(
-            user("How much?", "a"), Message("assistant", (TextPart("12.90"),)), user("And?", "b"), user("Again.", "a")
-        ),
+        engine.stream(
+            asking(
+                user("How much?", "a"),
+                Message("assistant", (TextPart("12.90"),)),
+                user("And?", "b"),
+                user("Again.", "a"),
+            )
+        )
     )
     assert reader.asked == ["a", "b"]
     assert [message.text for message in inner.requests[0].messages] == [
@@ -206,7 +220,7 @@ async def test_a_follow_up_has_the_lines_where_the_image_stands_and_one_image_is
 async def test_of_a_conversation_only_the_newest_images_are_read_beside_an_answer() -> None:
     reader = FakeReader(a=SHOP, b=NOTE)
     _, engine = engines(reader, SCRIPTED)
-    await events(engine, asking(user("One.", "a"), user("Two.", "b"), user("And?"), reading="evidence"))
+    await events(engine.stream(asking(user("One.", "a"), user("Two.", "b"), user("And?"), reading="evidence")))
     assert reader.asked == ["b"]
 
 
@@ -274,7 +288,7 @@ async def test_a_cancelled_task_ends_the_reading_too() -> None:
 @pytest.mark.parametrize("model", [READS_TEXT, SCRIPTED])
 async def test_no_receipt_is_made_of_an_image_without_amounts(model: ModelInfo) -> None:
     inner, engine = engines(FakeReader(a=NOTE), model)
-    found = await events(engine, asking(user("Read it.", "a"), grammar=receipt.grammar(), reading="amounts"))
+    found = await events(engine.stream(asking(user("Read it.", "a"), grammar=receipt.grammar(), reading="amounts")))
     assert found == [
         Progress("reading the text", 0, 1),
         TextDelta(NO_AMOUNTS),
@@ -285,7 +299,7 @@ async def test_no_receipt_is_made_of_an_image_without_amounts(model: ModelInfo) 
 
 async def test_one_amount_on_one_of_several_images_is_enough() -> None:
     inner, engine = engines(FakeReader(a=NOTE, b=SHOP), SCRIPTED)
-    await events(engine, asking(user("Read.", "a", "b"), reading="amounts"))
+    await events(engine.stream(asking(user("Read.", "a", "b"), reading="amounts")))
     assert len(inner.requests) == 1
 
 
@@ -296,7 +310,7 @@ async def test_a_blank_image_is_told_as_such() -> None:
 
 async def test_read_text_is_answered_by_the_text_itself_where_the_model_works_from_it() -> None:
     inner, engine = engines(FakeReader(a=SHOP, b=Page(9, 9), c=NOTE))
-    found = await events(engine, asking(user("Read.", "a", "b", "c"), reading="text"))
+    found = await events(engine.stream(asking(user("Read.", "a", "b", "c"), reading="text")))
     assert found[3:] == [
         TextDelta(f"{SAYS}\n\n{NO_TEXT}\n\nDear Anna,\n{LETTER}"),
         Finished("stop", Usage(0, 0, images=3, read="read without a model: 6 lines of text from the image")),
@@ -307,13 +321,13 @@ async def test_read_text_is_answered_by_the_text_itself_where_the_model_works_fr
 @pytest.mark.parametrize("policy", ["auto", "always"])
 async def test_a_model_that_sees_more_reads_the_text_itself(policy: ReaderPolicy) -> None:
     inner, engine = engines(FakeReader(a=SHOP), SCRIPTED, policy)
-    await events(engine, asking(user("Read.", "a"), reading="text"))
+    await events(engine.stream(asking(user("Read.", "a"), reading="text")))
     assert len(inner.requests) == 1
 
 
 async def test_a_form_is_held_to_the_page_for_a_model_that_works_from_it() -> None:
     inner, engine = engines(FakeReader(a=SHOP))
-    await events(engine, asking(user("Read.", "a"), grammar=receipt.grammar(), reading="amounts"))
+    await events(engine.stream(asking(user("Read.", "a"), grammar=receipt.grammar(), reading="amounts")))
     held = inner.requests[0].grammar
     assert held is not None
     assert held.kind == "lark"
@@ -324,7 +338,7 @@ async def test_a_form_is_held_to_the_page_for_a_model_that_works_from_it() -> No
 async def test_a_grammar_that_is_no_form_or_is_not_about_the_text_stays(reading: str) -> None:
     inner, engine = engines(FakeReader(a=SHOP))
     grammar = receipt.grammar() if reading == "none" else Grammar("lark", 'start: "yes"')
-    await events(engine, asking(user("Read.", "a"), grammar=grammar, reading=reading))
+    await events(engine.stream(asking(user("Read.", "a"), grammar=grammar, reading=reading)))
     assert inner.requests[0].grammar == grammar
 
 
@@ -343,11 +357,11 @@ async def test_while_the_model_loads_it_is_waited_for_since_it_may_work_from_tex
     async for event in engine.stream(asking(user("How much?", "a"))):
         seen.append(event)
         inner.status = EngineStatus("ready", model=READS_TEXT)
-    assert seen[:2] == [Progress("loading the model", 1, 4), Progress("reading the text", 0, 1)]
+    assert seen[:2] == [Progress("loading the model", 1, 4, unit="bytes"), Progress("reading the text", 0, 1)]
     assert inner.requests[0].messages == (Message("user", (TextPart(LINES + "How much?"),)),)
 
 
 async def test_words_alone_do_not_wait_for_the_model() -> None:
     inner, engine = engines(FakeReader())
     inner.status = EngineStatus("loading", "loading the model")
-    assert (await events(engine, asking(user("Hello."))))[0] == TextDelta("Yes.")
+    assert (await events(engine.stream(asking(user("Hello.")))))[0] == TextDelta("Yes.")

@@ -3,7 +3,7 @@
 import pytest
 
 from backend.evidence import Evidence, evidence_of_json
-from tests.evidence.drawn import page
+from tests.support.pages import page
 
 
 def look(key: str, value: str, *rows: object) -> Evidence:
@@ -31,6 +31,11 @@ def lines(one: Evidence) -> list[tuple[int, ...]]:
 def test_case_spaces_marks_and_accents_do_not_count(value: str, printed: str) -> None:
     one = look("shop", value, "Receipt 7", printed)
     assert (one.kind, lines(one)) == ("exact", [(1,)])
+
+
+def test_whole_words_go_before_parts_of_others() -> None:
+    assert lines(look("words", "Total 60.30", "SUBTOTAL 60.30", "TOTAL 60.30")) == [(1,)]
+    assert lines(look("words", "Total 60.30", "SUBTOTAL 60.30", "CASH 60.30")) == [(0,)]
 
 
 def test_a_name_may_stand_in_two_rows() -> None:

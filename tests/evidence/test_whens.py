@@ -3,7 +3,7 @@
 import pytest
 
 from backend.evidence import Evidence, evidence_of_json
-from tests.evidence.drawn import page
+from tests.support.pages import page
 
 
 def look(key: str, value: str, *rows: str) -> Evidence:
@@ -128,3 +128,8 @@ def test_a_day_with_its_time_needs_both() -> None:
     assert look("at", "2018-10-19T20:49:59", "19/10/2018 20:49:59").kind == "exact"
     one = look("at", "2018-10-19T20:49:59", "19/10/2018 11:12:13")
     assert (one.kind, one.differs) == ("near", "the image has no such time")
+
+
+@pytest.mark.parametrize("printed", ["Time:10:37", "TIME:10:37:13", "Date/Time: 10:37"])
+def test_a_time_stands_right_behind_its_label(printed: str) -> None:
+    assert look("time", "10:37", printed).kind == "exact"

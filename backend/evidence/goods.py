@@ -1,0 +1,312 @@
+"""Finds the rows of a receipt where something bought may stand, and which words and numbers an item there may have.
+
+A till prints what was bought in one to three rows, one of which has the amount. So an item takes its amount from one
+row, its other numbers from that row and those next to it, and its name from two neighbouring rows thereabouts; and
+items come in the order of their rows, each row once. A model that works from text alone is held to that.
+
+Example: of `TOY SDN BHD / TEL 03-12 / GREEN TEA / 2 x 3.10  6.20 / TOTAL  6.20` the only row of something bought is
+`2 x 3.10  6.20`: `TOTAL` is a word for a sum, and a row without an amount is none. As 2 times 3.10 is 6.20, these are
+its count, price and amount; its name may be `GREEN TEA`, or `03-12 GREEN TEA`, but not `TOTAL`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import accumulate, pairwise, takewhile
+
+from backend.evidence.currencies import ALSO_WORDS, SIGN
+from backend.evidence.index import PageIndex, Token
+from backend.evidence.labels import SUMS, role_of
+from backend.reader.page import COLUMN
+
+MOST = 120  # rows with something bought that a grammar is made for; with more, items come from anywhere
+
+_FAR = 2  # rows from an amount's that its name may stand in
+_LISTS = frozenset(("items", "item", "goods", "products", "articles", "article", "lines", "purchases", "dishes"))
+_CENT = Decimal("0.01")
+_FLAG = 3  # characters of a tax flag behind a name
+_PREFIX = 2  # characters of a word that may be a mark before a name
+# What stands between a count and a price: 2 x 3.10, 2 PCS @ RM 3.10.
+_BESIDE = re.compile(r"^(?:[x@àX×*]|pcs?|PCS?|units?|UNITS?)+|(?:[x@àX×*]|pcs?|PCS?|units?|UNITS?)+$")
+_SIGN = rf"(?i:(?!(?:{'|'.join(sorted(ALSO_WORDS))})\b){SIGN})"  # a pen is no Peruvian sol
+_MONEY = re.compile(rf"(?:{_SIGN}|[^\w\s]{{0,2}})\d{{1,3}}(?:[.,]?\d{{3}})*[.,]\d{{2}}(?:{_SIGN}|[^\w\s]?[A-Z]?)")
+_AT_END = re.compile(rf"(?:\s+(?:[x@àX×*]{_SIGN}?|pcs?|PCS?|units?|UNITS?|{_SIGN}\.?))+$")
+_NO_NAME = re.compile(rf"{_SIGN}\.?|.*:")  # a currency alone, or a label of something else
+_NUMBERED = re.compile(r"^(?:\d+[).]|x(?=[A-Z][a-z]))(?=\w)")  # 5)LIVER, 1 xTea
+_CODE = re.compile(r"(?=.*\d{3})(?:[\d.-]*[A-Za-z]){1,2}[\d.-]*")  # P6721
+_BESIDE_SUMS = frozenset(("add", "less", "plus", "incl", "inclusive", "of", "to", "at", "on", "by", "in", "pay"))
+_HEADS = frozenset(("quantity", "price", "amount", "total", "discount", "tax", "rate"))
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The words of a row, in cells that have no amount; whether these begin and end where the row does."""
+
+    cells: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """Cells in which what looks like a count is part of the name."""
+    from_start: bool = False
+    to_end: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class GoodsRow:
+    """A row with an amount: by role, the numbers that an item there may have, and the rows its name may stand in."""
+
+    numbers: Mapping[str, Sequence[Decimal]]
+    rows: tuple[_Words, ...]
+    """The rows that a name may stand in."""
+    certain: bool
+    """Whether it must be an item: a product in it comes out, or all amounts together are the sum that is printed."""
+
+    def of(self, field: str) -> Sequence[Decimal]:
+        """The numbers that a field may have, by its name: a quantity, a price, an amount, or any other."""
+        return self.numbers[_role(field)]
+
+
+def goods_rows(pages: Iterable[PageIndex], named_below: bool) -> list[GoodsRow]:
+    """Find the rows of pages in which something bought may stand, from the top.
+
+    A till prints names beside or above the amounts, or beside or below them: `named_below` is which.
+    """
+    return [row for page in pages for row in (_named_below(page) if named_below else _named_above(page))]
+
+
+def _named_above(page: PageIndex) -> Iterator[GoodsRow]:
+    rows, complete = _bought(page)
+    for before, row in pairwise([_head(page, rows), *rows]):
+        near = range(max(before + 1, row - _FAR), row + 1)
+        words = [_words(page, one) for one in near]
+        if not any(one.cells for one in words):  # the name's row has an amount too
+            words = [_words(page, one) for one in range(max(0, row - 1), row + 1)]
+        yield _goods_row(page, row, near, words, row in complete)
+
+
+def _named_below(page: PageIndex) -> Iterator[GoodsRow]:
+    rows, complete = _bought(page)
+    for row, after in pairwise([*rows, len(page.rows)]):
+        below = range(row + 1, min(after, row + _FAR + 1))
+        near = [row, *takewhile(lambda one: not (page.in_row(one) and _is_sum(page, one)), below)]
+        yield _goods_row(page, row, near, [_words(page, one) for one in near], row in complete)
+
+
+def _goods_row(page: PageIndex, row: int, near: Iterable[int], words: Iterable[_Words], certain: bool) -> GoodsRow:
+    products, numbers = _products(page, row), _by_role(page, row, near, _products(page, row))
+    if certain:
+        numbers |= {"amount": [_last_amount(page, row)]}
+    return GoodsRow(numbers, tuple(words), certain or bool(products))
+
+
+def _bought(page: PageIndex) -> tuple[list[int], Sequence[int]]:
+    """The rows with an amount that is no sum, and those of them that are items at all events.
+
+    These are the first ones whose last amounts together are a sum that is printed below them; what follows that is
+    none: of `TEA 3.00 / JAM 4.00 / TOTAL 7.00 / SOCKS 9.00` the first two are, and the socks are not.
+    """
+    rows = list(_amount_rows(page))
+    sums = {
+        token.number.value: row
+        for row, labels in enumerate(page.labels)
+        if any(label.role in ("total", "subtotal") for label in labels)
+        for token in _exact(page, page.in_row(row))
+    }
+    full = [row for row in rows if _exact(page, page.in_row(row)) and _last_amount(page, row)]
+    kept = [row for row in full if not any(token.number.minus for token in page.in_row(row))]
+    for some in (full, kept):
+        for count, together in enumerate(accumulate(_last_amount(page, row) for row in some), 1):
+            end = sums.get(together, -1)
+            if end > some[count - 1]:
+                return [row for row in rows if row < end], some[:count]
+    return rows, ()
+
+
+def _last_amount(page: PageIndex, row: int) -> Decimal:
+    return _exact(page, page.in_row(row))[-1].number.value
+
+
+def _amount_rows(page: PageIndex) -> Iterator[int]:
+    """Yield the rows with an amount that is no sum, up to what is to pay."""
+    for row in sorted({token.row for token in (*_exact(page, page.tokens), *page.misread)}):
+        if _ends(page, row):
+            return
+        if not _is_sum(page, row):
+            yield row
+
+
+def _head(page: PageIndex, rows: Sequence[int]) -> int:
+    """Find the last row of the columns' heads, such as “Qty  Description  Amount”; -1 where there is none."""
+    return max(
+        (
+            row
+            for row in range(rows[0] if rows else 0)
+            if not page.in_row(row) and sum(label.role in _HEADS for label in page.labels[row] if not label.part) > 1
+        ),
+        default=-1,
+    )
+
+
+def names(found: GoodsRow) -> list[str]:
+    """The names that what stands in a row may have, as printed: they end where a cell, or what was counted, begins.
+
+    Of `8239 GREEN TEA  3.10` these are `8239 GREEN TEA` and `GREEN TEA`; one of two rows goes over both.
+    """
+    made: dict[str, None] = {}
+    for row in found.rows:
+        for cell in (*row.cells, *row.also):
+            made |= dict.fromkeys(end for one in _ends_of(cell) for end in (one, _NUMBERED.sub("", one)))
+    for upper, lower in zip(found.rows, found.rows[1:], strict=False):
+        if upper.to_end and lower.from_start:
+            ends, starts = _ends_of(upper.cells[-1]), _starts_of(lower.cells[0])
+            made |= dict.fromkeys(f"{end} {start}" for end in ends for start in starts)
+    named = [name for name in made if re.search(r"[^\W\d_]", name) and not _NO_NAME.fullmatch(name)]
+    return [name for name in named if not _CODE.fullmatch(name)] or named
+
+
+def lists_goods(name: str) -> bool:
+    """Whether a field is called as a list of what was bought."""
+    return not _LISTS.isdisjoint(re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+
+
+def _role(field: str) -> str:
+    role = role_of(field)
+    return {"quantity": "quantity", "price": "price", "amount": "amount", "total": "amount"}.get(role or "", "other")
+
+
+def _by_role(
+    page: PageIndex, row: int, near_by: Iterable[int], products: Sequence[_Product]
+) -> dict[str, Sequence[Decimal]]:
+    """The numbers near a row, by what they may be; those of a product that comes out are what they seem."""
+    own, near = _read(page, row), [token for one in near_by for token in _read(page, one)]
+    other = _values(near)
+    counts = list(dict.fromkeys(value for token in near for value in _counts(token)))
+    prices, amounts = _values(_exact(page, near)), _values(_exact(page, own))
+    if products:
+        counts, prices, amounts = (
+            list(dict.fromkeys(each)) for each in zip(*(one.values for one in products), strict=True)
+        )
+    return {"quantity": counts, "price": prices or other, "amount": amounts or _values(own), "other": other}
+
+
+@dataclass(frozen=True)
+class _Product:
+    """A count, a price and an amount of one row."""
+
+    tokens: tuple[Token, Token, Token]
+    values: tuple[Decimal, Decimal, Decimal]
+
+
+def _products(page: PageIndex, row: int) -> list[_Product]:
+    """The counts, prices and amounts of a row whose product comes out to the cent: 3  2.13  6.39."""
+    own = _read(page, row)
+    money = _exact(page, own)
+    found = [
+        _Product((count, price, amount), (many, price.number.value, amount.number.value))
+        for amount in money
+        for price in money
+        for count in (*own, *(token for token in page.in_row(row) if token.number.glued))  # 4pe, which is 4 pcs
+        if len({id(amount), id(price), id(count)}) == 3
+        for many in _counts(count)
+        if many and abs(many * price.number.value - amount.number.value) < _CENT
+    ]
+    return [each for each in found if each.values[2]] or found  # twice nothing is nothing beside a real one
+
+
+def _exact(page: PageIndex, tokens: Iterable[Token]) -> list[Token]:
+    """The numbers of some that can be money: with two decimals or more, or all where money is printed without."""
+    found = [token for token in tokens if not (token.dated or token.number.percent or token.number.glued)]
+    return [token for token in found if token.number.places >= 2 or page.whole_amounts]
+
+
+def _counts(token: Token) -> list[Decimal]:
+    """What a number can say of how many or how much: 2, 2.00 and 0.535 can, and 2.13 can not."""
+    read = () if token.number.money else token.number.readings
+    return [one.value for one in read if one.value == int(one.value) or one.places != 2]
+
+
+def _read(page: PageIndex, row: int) -> list[Token]:
+    """The numbers of a row that are no part of a date or of a code, and no rate."""
+    read = [token for token in page.in_row(row) if not (token.dated or token.number.glued or token.number.percent)]
+    return [*read, *(token for token in page.misread if token.row == row)]
+
+
+def _ends(page: PageIndex, row: int) -> bool:
+    """Whether a row with an amount says what is to pay or was paid, after which nothing bought is listed."""
+    first = [label for label in page.labels[row] if label.role and not label.part][:1]
+    told = bool(first) and (first[0].role in ("cash", "change") or (first[0].role == "total" and first[0].rank > 0))
+    return told and _is_sum(page, row)
+
+
+def _is_sum(page: PageIndex, row: int) -> bool:
+    """Whether all words before a row's last number name a sum: “Add GST 6%  1.26”, but not “2  4.80  9.60 SR”."""
+    last = max((token.number.start for token in page.in_row(row)), default=0)
+    words = [label for label in page.labels[row] if label.start < last]
+    others = [label for label in words if label.role not in SUMS]
+    beside = (page.rows[row][label.start : min(label.end, last)] for label in others)  # the RM of RM21.80
+    return len(words) > len(others) and all(word in _BESIDE_SUMS or re.fullmatch(SIGN, word) for word in beside)
+
+
+def _words(page: PageIndex, row: int) -> _Words:
+    """The words of a row without amounts and counts; none where it names a sum."""
+    if page.in_row(row) and _is_sum(page, row):
+        return _Words()
+    counted = {token.number.text.lower() for product in _products(page, row) for token in product.tokens}
+    counted |= {token.number.text for token in page.misread if token.row == row}
+    text = page.page.rows[row].text
+    cells = _cells(text, counted)
+    whole = " ".join(text.split())
+    named = bool(cells) and _is_name(cells[0])
+    also = _cells(text, {word for word in counted if f"{word}x" not in whole.lower()})  # 6  MAYONNAISE 6X  51.00
+    return _Words(
+        tuple(cells),
+        tuple(also),
+        named and whole.startswith(cells[0]),
+        bool(cells) and whole.endswith(cells[-1]),
+    )
+
+
+def _cells(text: str, counted: Collection[str]) -> list[str]:
+    """The runs of words of a row between its columns, amounts and what was counted."""
+    found = [""]
+    for cell in text.split(COLUMN):
+        for word in cell.split():
+            bare = _BESIDE.sub("", word).strip("*")
+            if _MONEY.fullmatch(word) or bare.lower() in counted or (found[-1] == "" and _BESIDE.fullmatch(word)):
+                found.append("")
+            else:
+                found[-1] = f"{found[-1]} {word}".lstrip()
+        found.append("")
+    return [_AT_END.sub("", cell) for cell in found if cell]
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text is no code: more letters than digits, or as short as 70G."""
+    letters, digits = (sum(map(kind, text)) for kind in (str.isalpha, str.isdigit))
+    return letters > digits or (letters > 0 and len(text) <= 5)
+
+
+def _ends_of(cell: str) -> list[str]:
+    """What a cell may say of a name: all of it, without the codes before it, without the flag at its end.
+
+    Of `8239 GREEN TEA SR` these are the whole, `GREEN TEA SR`, `8239 GREEN TEA` and `GREEN TEA`.
+    """
+    words = cell.split(" ")
+    ends = [len(words), *([len(words) - 1] if len(words) > 1 and len(words[-1]) <= _FLAG else [])]
+    starts = range(1 + sum(1 for _ in takewhile(_is_prefix, words[:-1])))
+    return [" ".join(words[start:end]) for end in ends for start in starts if start < end]
+
+
+def _is_prefix(word: str) -> bool:
+    """Whether a word can be no part of the name behind it: a code, a number, a mark."""
+    return len(word) <= _PREFIX or word.endswith((":", ")")) or any(map(str.isdigit, word))
+
+
+def _starts_of(cell: str) -> list[str]:
+    words = cell.split(" ")
+    return [cell, *([" ".join(words[:-1])] if len(words) > 1 and len(words[-1]) <= _FLAG else [])]
+
+
+def _values(tokens: Iterable[Token]) -> list[Decimal]:
+    return list(dict.fromkeys(reading.value for token in tokens for reading in token.number.readings))

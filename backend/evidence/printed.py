@@ -1,0 +1,231 @@
+"""Lists what is printed on pages as values of a form: words, lines, days, times, numbers, codes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from backend.evidence.currencies import signs
+from backend.evidence.goods import GoodsRow, goods_rows
+from backend.evidence.index import PageIndex, Token
+from backend.tasks.forms.receipt_schema import CODES
+
+_RUN = 4  # words of a row that one value with a pattern is made of
+# What goes into one piece of a string: an escape, a letter of a script without spaces, a word, anything else.
+_PIECES = re.compile(
+    r"\\u[0-9a-f]{4}|\\.|[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0e7f\u3040-\u9fff]+|."
+)
+
+# What goes into one piece of a cell: a whole number, a letter of a script without spaces, a word, anything else.
+_WORDS = re.compile(
+    r"\d+(?:[.,:/\-]\d+)*|[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0e7f\u3040-\u9fff]+|."
+)
+
+# Where a line of a name or an address ends, before a number in brackets or a telephone, and what is no such line.
+_OTHER_NUMBER = r"tel|fax|phone|mobile|h/p|gst|sst|vat|tax|tin|co\.? ?reg|company (?:reg|no)|reg|roc|uen|abn|siret|ust"
+_ENDS = re.compile(
+    rf" ?(?<!\bs)(?=\([^()]*\d{{4}})| (?=(?:{_OTHER_NUMBER})\b)| (?<=[a-z]{{4}}: )| (?=\d{{5,}}-[a-z]\b)",
+    re.IGNORECASE,
+)
+_NO_NAME = re.compile(
+    rf"\W*(?:(?:{_OTHER_NUMBER})\b(?:.*\d.*|\W*(?:id|no|reg)?)|(?:simplified )?tax ?invoice|receipt|invoice"
+    r"|cash (?:bill|sales?)|[a-z]{1,4}\d{5,}-?[a-z]?|\d{7,}-?[a-z]?|\d{5,}-[a-z]|\([^()]*\d{4}[^()]*\)"
+    r"|.*:|(?!\W*\d{5}-\d{4}\W*$)(?:[a-z]{2,3}\W)?(?:[^\w,]*\d){7,}|.*\S@\w+\.\w.*|(?:.*\b)?www\..*|https?:.*|)\W*",
+    re.IGNORECASE,
+)
+_LEGAL = re.compile(r" (?:co|sdn|bhd|berhad|ltd|limited|pte|inc|llc|gmbh|s\.?a|s\.?l|sarl)\b", re.IGNORECASE)
+# How the first line of an address mostly begins; a name does not run on into it.
+_STREET = (
+    r"jalan|jln|jl|lorong|persiaran|street|st|road|rd|avenue|ave|lane|drive|dr|boulevard|blvd|way|highway|rue|via"
+    r"|place|bd|quai|calle|avda|plaza|paseo|piazza|corso|viale|nagar|marg|parkway|pkwy|hwy|walk"
+)
+_ADDRESS = re.compile(
+    rf"\W*(?:(?:no|lot|unit|suite|plot|blk|block|level)\b[.:\s&#-]*\w{{0,3}}-?\d|(?:jalan|jln|lorong|persiaran)\b"
+    rf"|\d+[a-z]?\b.*\b(?:{_STREET})\b|(?:v\.le|c\.so|p\.zza|p\.za)\W"
+    r"|\w+(?:straße|strasse|str\.|weg|platz|gasse)(?: \d|$))",
+    re.IGNORECASE,
+)
+_AMOUNTS = re.compile(r"(?<!\S)\S*\d[.,]\d\d(?!\d| ?%)\S*")
+_CODE_OF_PLACE = re.compile(r"(?:^|, ?)(?:[A-Z]{1,2}-)?\d{5}$")  # its town stands on the next line
+_BREAK = "\n"  # between pieces that no string goes over
+
+
+class Printed:
+    """Lists what is printed on some pages, as values of a form."""
+
+    def __init__(self, pages: Sequence[PageIndex]) -> None:
+        self._pages = pages
+        self.text = " ".join(word for page in pages for word in page.page.text.split())
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        """The pieces of which a string can be made, in order, as JSON writes them."""
+        return _PIECES.findall(json.dumps(self.text, ensure_ascii=False)[1:-1])
+
+    def pairs_of_rows(self, first: int) -> list[str]:
+        """The same pieces with a break after every second row from row `first` on: strings span at most two rows.
+
+        Amounts are left out.
+        """
+        pieces = [_BREAK]
+        for row, text in enumerate(row.text for page in self._pages for row in page.page.rows):
+            pieces.append(" " if row > first and (row - first) % 2 else _BREAK)
+            for number, part in enumerate(_AMOUNTS.split(" ".join(text.split()))):
+                pieces += [_BREAK] if number else []
+                pieces += _PIECES.findall(json.dumps(part, ensure_ascii=False)[1:-1])
+        return pieces
+
+    @cached_property
+    def goods(self) -> list[list[GoodsRow]]:
+        """The rows where something bought may stand, with names above amounts, and with names below them."""
+        return [goods_rows(self._pages, named_below) for named_below in (False, True)]
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The pieces of addresses: whole lines, with a break where a row has a day or an amount."""
+        return self._lines(of_names=False)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The pieces of names: the same, with a break before the first line that begins as an address does."""
+        return self._lines(of_names=True)
+
+    def _lines(self, *, of_names: bool) -> list[str]:
+        pieces = [_BREAK]
+        for page in self._pages:
+            other = {row for row, _ in page.days} | {token.row for token in page.tokens if token.number.places == 2}
+            begun = not of_names
+            for number, row in enumerate(page.page.rows):
+                for line in row.lines if number not in other else ():
+                    text = " ".join(page.page.lines[line].text.split())
+                    if not begun and _ADDRESS.match(text):
+                        begun = True
+                        if not pieces[-1].endswith(","):
+                            pieces.append(_BREAK)
+                    if of_names and not re.search(r"[^\W\d_]{2}", text):
+                        text = ""  # no name
+                    for piece in _segments(text):
+                        _add(pieces, piece)
+                if number in other:
+                    pieces.append(_BREAK)
+        return pieces if len(set(pieces)) > 1 else []
+
+    @cached_property
+    def rows_of_money(self) -> int:
+        """How many rows have an amount."""
+        return len({(page, token.row) for page in self._pages for token in page.tokens if token.number.places == 2})
+
+    def cells(self, quotation_mark: str) -> list[str]:
+        """The pieces of which a table's cell can be made, in order; `quotation_mark` is how one is written."""
+        return _WORDS.findall(self.text.replace('"', quotation_mark))
+
+    def choices(self, values: Sequence[Any]) -> list[Any]:
+        """Choose of currency codes those whose sign or word is printed; of other values all."""
+        if not all(one is None or (isinstance(one, str) and one in CODES) for one in values):
+            return list(values)
+        rows = [row for page in self._pages for row in page.rows]
+        return [one for one in values if one is None or any(signs(one).search(row) for row in rows)]
+
+    def values(self, form: str | None) -> Iterator[str]:
+        """Yield the printed days, times and runs of words; for a `form` of "date" or "time" only these."""
+        if form in (None, "date"):
+            yield from self._days
+        if form in (None, "time"):
+            yield from self._clocks
+        if form not in ("date", "time"):
+            yield from self._runs
+
+    @cached_property
+    def _days(self) -> list[str]:
+        return sorted({when.isoformat() for page in self._pages for _, day in page.days for when in day.days})
+
+    @cached_property
+    def _clocks(self) -> list[str]:
+        found = list[str]()
+        for clock in (clock for page in self._pages for _, clock in page.clocks):
+            minutes = f"{clock.hour:02}:{clock.minute:02}"
+            found += [minutes] if clock.second is None else [minutes, f"{minutes}:{clock.second:02}"]
+        return found
+
+    @cached_property
+    def _runs(self) -> list[str]:
+        found: dict[str, None] = {}
+        for row in (row for page in self._pages for row in page.page.rows):
+            words = row.text.split()
+            for start in range(len(words)):
+                for end in range(start + 1, min(start + _RUN, len(words)) + 1):
+                    run = " ".join(words[start:end])
+                    found |= dict.fromkeys((run, run.strip(".,:;!?()[]{}<>#*\"'")))
+        return [run for run in found if run]
+
+    @cached_property
+    def magnitudes(self) -> list[Decimal]:
+        """The numbers, without signs."""
+        return _readings(token for page in self._pages for token in (*page.tokens, *page.misread))
+
+    @cached_property
+    def totals(self) -> list[Decimal]:
+        """The numbers, amounts if any, in rows that begin with a word for a total, or below such a word on its own.
+
+        “GST included in total 1.30” is a tax.
+        """
+        found = list[Token]()
+        for page in self._pages:
+            rows = set[int]()
+            for row, labels in enumerate(page.labels):
+                roles = [label.role for label in labels if label.role]
+                if roles[:1] == ["total"]:
+                    alone = not page.in_row(row) and len(roles) == len(labels)
+                    rows.add(row + 1 if alone else row)
+            found += [token for token in (*page.tokens, *page.misread) if token.row in rows and not token.dated]
+        found = [token for token in found if not token.number.percent]
+        return _readings([token for token in found if token.number.places == 2] or found)
+
+    @cached_property
+    def rates(self) -> list[Decimal]:
+        """The numbers that can be rates of a tax: with a percent sign, or in a row or below a head that names one."""
+        return _readings(
+            token
+            for page in self._pages
+            for token in page.tokens
+            if token.number.percent
+            or any(one.role in ("tax", "rate") for one in (*page.labels[token.row], *page.heads(token)))
+        )
+
+
+def _readings(tokens: Iterable[Token]) -> list[Decimal]:
+    return list(dict.fromkeys(reading.value for token in tokens for reading in token.number.readings))
+
+
+def _segments(line: str) -> Iterator[str]:
+    """Split a line into the pieces of names and addresses that it may be, as JSON writes them, spaces before them."""
+    if _NO_NAME.fullmatch(line):
+        yield _BREAK
+        return
+    at = 0
+    for end in (*(match.start() for match in _ENDS.finditer(line)), len(line)):
+        part = line[at:end].strip()
+        if _NO_NAME.fullmatch(part):
+            yield _BREAK
+        else:
+            yield (" " if at == 0 or line[at] == " " else "") + json.dumps(part, ensure_ascii=False)[1:-1]
+        at = end
+
+
+def _add(pieces: list[str], piece: str) -> None:
+    """Add a piece and the space before it; one that goes on from the last belongs to it: “Mill Lane,”, “SDN BHD”."""
+    goes_on = pieces[-1] != _BREAK and (
+        pieces[-1].endswith((",", "&"))
+        or _LEGAL.match(piece)
+        or (_CODE_OF_PLACE.search(pieces[-1]) and piece.strip()[:1].isalpha())
+    )
+    if piece == _BREAK or not piece.startswith(" "):
+        pieces.append(piece)
+    elif goes_on:
+        pieces[-1] += piece
+    else:
+        pieces += [" ", piece[1:]]

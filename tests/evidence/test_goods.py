@@ -1,0 +1,169 @@
+"""What a model that works from text may list as bought: which rows are items, in which order, and what of each."""
+
+import json
+from typing import Any
+
+import pytest
+
+from backend.evidence.copying import copied
+from backend.reader.page import Page
+from backend.tasks.forms.receipt_schema import Receipt
+from backend.tasks.presets import receipt
+from tests.support.grammars import accepts, matcher
+from tests.support.pages import page
+
+
+def item(name: str, amount: float | None, quantity: float | None = None, price: float | None = None) -> dict[str, Any]:
+    return {"name": name, "quantity": quantity, "unit_price": price, "amount": amount}
+
+
+def lists(read: Page, *items: dict[str, Any]) -> bool:
+    """Whether a receipt with these items, and nothing else, may be said of a page."""
+    said = Receipt().model_dump(mode="json") | {"items": items}
+    return accepts(matcher(copied(receipt.grammar(), [read])), json.dumps(said, separators=(",", ":")))
+
+
+TEA, JAM = item("Tea", 3), item("Jam", 4)
+SHORT = page("TOY SDN BHD", ["Tea", (420, "3.00")], ["Jam", (420, "4.00")], ["TOTAL", (420, "7.50")])
+
+
+@pytest.mark.parametrize(
+    ("items", "allowed"), [((TEA, JAM), True), ((TEA,), True), ((JAM,), True), ((), True), ((JAM, TEA), False)]
+)
+def test_what_does_not_add_up_may_be_left_out(items: tuple[dict[str, Any], ...], allowed: bool) -> None:
+    assert lists(SHORT, *items) == allowed
+
+
+TILL = page("TOY SDN BHD", ["Tea", (420, "3.00")], ["Jam", (420, "4.00")], ["TOTAL", (420, "7.00")], ["Sock", "9.00"])
+
+
+@pytest.mark.parametrize(
+    ("items", "allowed"),
+    [
+        ((TEA, JAM), True),
+        ((TEA,), False),  # all that adds up to the total is listed
+        ((JAM,), False),
+        ((), False),
+        ((JAM, TEA), False),  # not in the order of the rows
+        ((TEA, TEA), False),  # a row for two items
+        ((item("Tea", 4), item("Jam", 3)), False),  # the amount of another row
+        ((TEA, JAM, item("TOTAL", 7)), False),
+        ((TEA, JAM, item("Sock", 9)), False),  # below what is to pay
+    ],
+)
+def test_items_come_in_the_order_of_their_rows_each_row_once(items: tuple[dict[str, Any], ...], allowed: bool) -> None:
+    assert lists(TILL, *items) == allowed
+
+
+COUNTED = page("Green Tea", ["2 x 3.10", (420, "6.20 SR")], "Jam", ["3 @ RM1.20", (420, "3.60")], ["TOTAL", "9.80"])
+COUNTED_TEA, COUNTED_JAM = item("Green Tea", 6.2, 2, 3.1), item("Jam", 3.6, 3, 1.2)
+
+
+@pytest.mark.parametrize(
+    ("items", "allowed"),
+    [
+        ((COUNTED_TEA, COUNTED_JAM), True),
+        ((item("Green Tea", 3.1, 2, 6.2), COUNTED_JAM), False),
+        ((item("Green Tea", 6.2, 3.1, 2), COUNTED_JAM), False),
+        ((COUNTED_TEA,), False),  # a row that comes out is an item
+        ((item("2 x", 6.2, 2, 3.1), COUNTED_JAM), False),
+    ],
+)
+def test_a_count_a_price_and_an_amount_that_come_out_are_an_item(
+    items: tuple[dict[str, Any], ...], allowed: bool
+) -> None:
+    assert lists(COUNTED, *items) == allowed
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["2 x 3.10", (420, "6.20")],
+        ["2x3.10", (420, "6.20")],
+        ["2xRM3.10", (420, "RM6.20")],
+        ["2 PCS @ RM 3.10", (420, "RM 6.20")],
+        ["3.10", (200, "2 PCS"), (300, "0.00"), (420, "6.20")],
+        ["8239431", (200, "2.000"), (300, "3.10"), (420, "6.20")],
+    ],
+)
+def test_a_product_is_known_in_every_form_of_its_row(row: list[Any]) -> None:
+    read = page("Green Tea", row, ["TOTAL", (420, "9.90")])
+    assert lists(read, item("Green Tea", 6.2, 2, 3.1))
+    assert not lists(read)
+    assert lists(page("Green Tea", ["2 x 3.15", (420, "6.20")], ["TOTAL", (420, "9.90")]))
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("Green Tea", True),
+        ("leaves", True),
+        ("Green Tea leaves", True),
+        ("leaves hand picked", True),
+        ("Green Tea leaves hand picked", False),  # over three rows
+        ("Green picked", False),
+        ("hand", False),  # a cell's end is left out
+    ],
+)
+def test_a_name_stands_on_two_rows_at_most_and_ends_where_a_cell_does(name: str, allowed: bool) -> None:
+    read = page("Green Tea", "leaves", ["hand picked", (420, "3.10")], ["TOTAL", (420, "3.10")])
+    assert lists(read, item(name, 3.1)) == allowed
+
+
+def test_a_word_of_its_own_before_a_name_is_part_of_it() -> None:
+    read = page("TOY", ["RAW MELON", (420, "3.10")], ["TOTAL", (420, "3.10")])
+    assert [lists(read, item(name, 3.1)) for name in ("RAW MELON", "MELON", "RAW")] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "rest", [["GST 6%", (420, "0.42")], ["Discount", (420, "-0.70")], ["Add VAT", (420, "RM0.42")]]
+)
+def test_a_discount_and_a_tax_before_the_total_are_no_items(rest: list[Any]) -> None:
+    read = page(["Tea", (420, "3.00")], ["Jam", (420, "4.00")], rest, ["Sub Total RM", (420, "7.00")])
+    assert lists(read, TEA, JAM)
+    assert not lists(read, TEA, JAM, item(rest[0], 0.42))
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        (["8239 Green Tea", (420, "6.20 SR")], "Green Tea"),
+        (["Green Tea SR", (420, "6.20")], "Green Tea"),
+        (["Green Tea SR", (420, "6.20")], "Green Tea SR"),
+        (["5)Green Tea", (420, "6.20")], "Green Tea"),
+        (["1 xTea", (420, "6.20")], "Tea"),
+        (["2", (60, "Green Tea 2X @3.10"), (420, "6.20")], "Green Tea 2X"),
+        (["Green Tea RM6.20"], "Green Tea"),
+        (["Red Pen", (420, "6.20")], "Red Pen"),  # PEN is a currency's code, and no sign here
+    ],
+)
+def test_a_name_is_told_without_code_flag_or_number(row: list[Any], name: str) -> None:
+    counted = (2, 3.1) if "3.10" in str(row) else (None, None)
+    assert lists(page("TOY", row, ["TOTAL", (420, "6.20")]), item(name, 6.2, *counted))
+
+
+@pytest.mark.parametrize("name", ["RM", "Blll No.:", "Qty Item Amount"])
+def test_a_sign_a_label_and_a_columns_head_are_no_names(name: str) -> None:
+    read = page("TOY", "Blll No.:", ["Qty", "Item", "Amount"], ["RM", (420, "6.20")], ["TOTAL", (420, "6.20")])
+    assert not lists(read, item(name, 6.2))
+
+
+def test_names_stand_above_their_amounts_or_below_them_in_one_way() -> None:
+    read = page("2 x 3.10  6.20", "Green Tea", "3 x 1.20  3.60", "Jam", "TOTAL  9.80")
+    assert lists(read, COUNTED_TEA, COUNTED_JAM)
+    assert not lists(read, COUNTED_TEA, item("Green Tea", 3.6, 3, 1.2))
+    read = page("Green Tea", "2 x 3.10  6.20", "Jam", "3 x 1.20  3.60", "TOTAL  9.80")
+    assert lists(read, COUNTED_TEA, COUNTED_JAM)
+    assert not lists(read, item("Jam", 6.2, 2, 3.1), COUNTED_JAM)
+
+
+def test_a_count_is_none_of_the_sums_below() -> None:
+    read = page("Green Tea  6.20", "TOTAL INCL. GST 6%  6.20", "CASH  10.00", "Qty 2")
+    assert lists(read, item("Green Tea", 6.2))
+    assert not lists(read, item("Green Tea", 6.2, 6))
+    assert not lists(read, item("Green Tea", 6.2, 10))
+
+
+def test_with_more_rows_than_a_grammar_is_made_for_items_come_from_anywhere() -> None:
+    rows = [f"Item {number}  {number}.25" for number in range(130)]
+    assert lists(page(*rows), item("Item", 9.25), item("Item", 3.25))

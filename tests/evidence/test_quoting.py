@@ -1,0 +1,81 @@
+"""Tables, documents' answers and words that can only copy what a page has: which answers it allows."""
+
+import pytest
+
+from backend.engine.grammars import accepts
+from backend.evidence.copying import copied, spoken
+from backend.tasks.presets import document, table
+from tests.support.pages import page
+
+
+@pytest.mark.parametrize(
+    ("answer", "held"),
+    [
+        ("The total is 12.90 EUR.", True),
+        ("The total is 12.9.", True),
+        ("It was on 2018-10-19 at 11:12.", True),
+        ("It was on 19.10.2018.", True),
+        ("There are 3 items.", True),
+        ("I do not understand the question.", True),
+        ("The total is 13.90 EUR.", False),
+        ("It was on 2018-10-18.", False),
+        ("The total is 99999999.", False),
+    ],
+)
+def test_a_number_said_about_a_page_is_one_of_its_own_or_counts_a_few_things(answer: str, held: bool) -> None:
+    grammar = spoken([page("Golden Harbour", "19.10.2018 11:12:15", ["TOTAL", (420, "12,90")])])
+    assert accepts(grammar, answer) == held
+
+
+SALES = page(
+    "Sales",
+    ["Item", (200, "Qty"), (300, "Sum")],
+    ["Green Tea, hot", (200, "2"), (300, "1,006.20")],
+    ['Nail 12" x', (200, "3"), (300, "4.00")],
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "allowed"),
+    [
+        (['"Green Tea, hot",2,"1,006.20"', "Nail,3,4.00"], True),
+        (['"Nail 12"" x",3,4.00'], True),
+        (["Green Tea,,"], True),
+        (["Green Coffee,2,4.00"], False),  # it stands nowhere
+        (["Green Tea,2,006.20"], False),  # half a number
+        (["Green Tea,2,1,006.20"], False),  # without its quotes it would be two cells
+        (['"Green Tea",2,4.00'], False),  # quotes without need
+        (["Green Tea,2"], False),  # a cell too few
+    ],
+)
+def test_the_cells_of_a_table_are_runs_of_its_words(lines: list[str], allowed: bool) -> None:
+    assert accepts(copied(table.grammar(), [SALES]), "\n".join(["Item,Qty,Sum", *lines])) == allowed
+
+
+def test_of_a_page_without_text_a_table_is_held_to_nothing() -> None:
+    assert copied(table.grammar(), [page()]) == table.grammar()
+
+
+@pytest.mark.parametrize(
+    ("answer", "held"),
+    [
+        ("The fee is 12.90.\n\n> FEE  12,90", True),
+        ("The fee is 12.90, due on 2018-10-19.\n\n> FEE  12,90", True),
+        ("12.90 is the fee.\n\n> FEE  12,90", True),
+        ("The document does not say.", True),
+        ("The fee is 13.90.\n\n> FEE  12,90", False),
+        ("The fee is 12.90.\n\n> FEE  12", False),
+        ("The fee is 12.90.\n\n> The fee of the year", False),
+        ("The fee is 12.90.", False),
+    ],
+)
+def test_a_documents_answer_quotes_a_row_and_says_its_numbers(answer: str, held: bool) -> None:
+    grammar = copied(document.GRAMMAR, [page("Golden Harbour", "19.10.2018", ["FEE", (420, "12,90")])])
+    assert accepts(grammar, answer) == held
+
+
+@pytest.mark.parametrize("answer", ["It was in 2001.", "In 2001, on 19.10.", "2001", "It is 2001 m.\nAnd 19.10.2018."])
+def test_a_sentence_may_end_with_a_number(answer: str) -> None:
+    assert accepts(spoken([page("Built in 2001", "19.10.2018", ["FEE", (420, "12,90")])]), answer)
+    document_answer = answer.replace("\n", " ") + "\n\n> Built in 2001"
+    assert accepts(copied(document.GRAMMAR, [page("Built in 2001", "19.10.2018")]), document_answer)

@@ -19,9 +19,9 @@ tags: [mllama, tiny, synthetic]
 
 A very small vision-language model of the Llama 3.2 Vision architecture (`MllamaForConditionalGeneration`), trained
 from scratch for Glimpse, so that the first run needs no download. It is given the text that an OCR reader (PP-OCRv6)
-finds on an image, beside the image itself, and works within a narrow world: receipts and other printed pages, plain
-scenes, formulas, clocks, short clips. It knows nothing else: no facts, no photographs, no handwriting. For anything
-else choose a bigger model.
+finds on an image, in place of an image that is a page of it, and works within a narrow world: receipts and pages,
+plain scenes, formulas, clocks, short clips. It knows nothing else: no facts, no photographs, no handwriting. For
+anything else choose a bigger model.
 
 It shares no weights and no text with Llama: everything in it was drawn and learnt by `make pocket` in this
 repository.
@@ -134,7 +134,8 @@ def _table(scores: dict[str, Any]) -> str:
     )
     speed = scores["speed"]
     return (
-        f"\n## Scores\n\nHeld-out set `{scores['seed']}`, {scores['date']}, answers generated greedily.\n\n"
+        f"\n## Scores\n\nHeld-out set `{scores['seed']}`, {scores['date']}, answers generated greedily, held to the"
+        " presets' forms and to the page's text as Glimpse holds them.\n\n"
         f"| measure | right | asked | aim |\n|---|---|---|---|\n{rows}\n"
         f"First token after {speed['first_token_seconds']} s, then {speed['tokens_a_second']} tokens a second, on the"
         " machine that ran it.\n"

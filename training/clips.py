@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from backend.media.frame import Frame, clock
+from backend.media.clip import Frame, clock
 from backend.media.sheets import contact_sheets
 from training import prompts
 from training.scenes import BACKGROUNDS, COLOURS, KINDS, PALETTE, Colour, Palette, Shape, cover, paint

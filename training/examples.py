@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -85,6 +86,9 @@ def _telling(drawn: page_receipts.Receipt) -> bool:
     rows = drawn.page.text.count("\n")
     small = 1 < len(drawn.goods) < 6 and rows < 28 and drawn.total < 20000
     plain = drawn.country.name in ("us", "uk") and all(one.quantity for one in drawn.goods)
+    plain = plain and not re.search(
+        r"^\d+  ", drawn.page.text, re.MULTILINE
+    )  # a column that a long name is drawn over
     return bool(told and past and small and plain)
 
 

@@ -15,11 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
-    GenerationConfig,
     MllamaConfig,
     MllamaForConditionalGeneration,
-    MllamaImageProcessorPil,
-    MllamaProcessor,
     PreTrainedTokenizerFast,
 )
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -29,10 +26,7 @@ from training.batches import Batch, tensors
 from training.encode import SLOTS, Grid
 from training.grow import grown, stretched
 from training.labels import CHARACTERS, MAX_INDEX, ROLES
-from training.tokenizer import IMAGE, TEMPLATE, TURN
-
-SHARD = "15MB"
-"""The largest file of weights."""
+from training.tokenizer import IMAGE
 
 GUIDED_HEADS = 2
 """In each guided layer, so many heads are told where to look."""
@@ -134,31 +128,6 @@ def _places(text: Any, shape: Shape) -> dict[int, int]:
         last = number == text.num_hidden_layers - 1
         places[number] = between[-1 if last else 0]
     return places
-
-
-def processor(tokenizer: PreTrainedTokenizerFast, grid: Grid) -> MllamaProcessor:
-    """The processor that goes with it: as many tiles as the grid has, pixels from -1 to 1."""
-    images = MllamaImageProcessorPil(
-        size={"height": grid.tile, "width": grid.tile}, max_image_tiles=grid.tiles,
-        image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5],
-    )  # fmt: skip
-    return MllamaProcessor(image_processor=images, tokenizer=tokenizer, chat_template=TEMPLATE)
-
-
-def save(model: MllamaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, grid: Grid, folder: Path) -> None:
-    """Write everything that `from_pretrained` needs, the weights in bfloat16."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shipped = copy.deepcopy(model).to(dtype=torch.bfloat16, device="cpu").eval()
-    for part in (shipped.config.text_config, shipped.config.vision_config):
-        part.dtype = torch.bfloat16  # what was loaded in float32 would say so for ever
-    shipped.generation_config = GenerationConfig(
-        do_sample=False, max_new_tokens=1024, bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=int(tokenizer.convert_tokens_to_ids(TURN)),
-    )  # fmt: skip
-    for earlier in folder.glob("*.safetensors*"):
-        earlier.unlink()
-    shipped.save_pretrained(folder, max_shard_size=SHARD)
-    processor(tokenizer, grid).save_pretrained(folder)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from backend.tasks import document, own_schema
+from backend.tasks.forms import own_schema
+from backend.tasks.presets import document
 from training import page_receipts, prompts
 from training.page_receipts import Receipt
 from training.pages import joined
@@ -140,8 +142,20 @@ def _valued(receipt: Receipt, kind: str) -> tuple[str, list[Piece | str]]:
     return "string", _text(receipt, kind)
 
 
-def _answered(rng: random.Random, questions: tuple[str, ...], parts: list[Piece | str] | None) -> Turn:
-    return Turn(rng.choice(questions), joined(parts) if parts else say(NOT_PRINTED))
+@dataclass(frozen=True)
+class _Asked:
+    """Ways to ask for one field, the answer's beginning, and the field in it; None where it is not printed."""
+
+    ways: tuple[str, ...]
+    begin: str
+    value: Callable[[Receipt], list[Piece | str] | None]
+
+    def __call__(self, receipt: Receipt, rng: random.Random) -> Turn:
+        return _answered(rng, self.ways, self.begin, self.value(receipt))
+
+
+def _answered(rng: random.Random, ways: tuple[str, ...], begin: str, value: list[Piece | str] | None) -> Turn:
+    return Turn(rng.choice(ways), joined([begin, *value, "."]) if value else say(NOT_PRINTED))
 
 
 def _sum(receipt: Receipt, role: str, cents: int) -> list[Piece | str]:
@@ -149,39 +163,42 @@ def _sum(receipt: Receipt, role: str, cents: int) -> list[Piece | str]:
     return [*told, f" {receipt.currency}"] if receipt.currency else told
 
 
-def total(receipt: Receipt, rng: random.Random) -> Turn:
-    """The total asked for."""
-    asked = (
-        "What is the total?",
-        "How much is it in total?",
-        "what is the total",
-        "How much did it cost?",
-        "Total?",
-        "What did they pay in total?",
-        "How much money was spent?",
-    )
-    return _answered(rng, asked, ["The total is ", *_sum(receipt, "total", receipt.total), "."])
+def _copy(role: str) -> Callable[[Receipt], list[Piece | str] | None]:
+    return lambda receipt: [receipt.page.copy(role)] if role in receipt.page.fields else None
 
 
-def shop(receipt: Receipt, rng: random.Random) -> Turn:
-    """The shop asked for."""
-    asked = (
-        "Which shop is it from?",
-        "Which shop?",
-        "What is the name of the shop?",
-        "Where was it?",
-        "Who issued it?",
-        "What is the company?",
-        "Which store is this from?",
-    )
-    return _answered(
-        rng, asked, ["It is from ", receipt.page.copy("shop"), "."] if "shop" in receipt.page.fields else None
-    )
-
-
-def _address(receipt: Receipt, rng: random.Random) -> Turn:
-    asked = ("What is the address?", "Where is the shop?", "What is the shop's address?", "address?")
-    return _answered(rng, asked, ["The address is ", receipt.page.copy("address"), "."] if receipt.address else None)
+total = _Asked(
+    ("What is the total?", "How much is it in total?", "what is the total", "How much did it cost?", "Total?",
+     "What did they pay in total?", "How much money was spent?"),
+    "The total is ", lambda receipt: _sum(receipt, "total", receipt.total),
+)  # fmt: skip
+shop = _Asked(
+    ("Which shop is it from?", "Which shop?", "What is the name of the shop?", "Where was it?", "Who issued it?",
+     "What is the company?", "Which store is this from?"),
+    "It is from ", _copy("shop"),
+)  # fmt: skip
+_address = _Asked(
+    ("What is the address?", "Where is the shop?", "What is the shop's address?", "address?"), "The address is ",
+    _copy("address"),
+)  # fmt: skip
+_time = _Asked(
+    ("At what time was it?", "What time is printed?", "At which time?"), "It was at ",
+    lambda receipt: _told(receipt, "time", receipt.time) if receipt.time else None,
+)  # fmt: skip
+_payment = _Asked(
+    ("How did they pay?", "How was it paid?", "Card or cash?", "What was it paid with?"), "It was paid with ",
+    _copy("payment"),
+)  # fmt: skip
+_tax_asked = _Asked(
+    ("How much tax is on it?", "How much is the tax?", "What is the tax?", "How much VAT is there?",
+     "How much is the GST?"),
+    "The tax is ",
+    lambda receipt: _sum(receipt, "tax0.amount", receipt.taxes[0].cents) if receipt.taxes else None,
+)  # fmt: skip
+_subtotal = _Asked(
+    ("What is the subtotal?", "How much is it before tax?", "subtotal?"), "The subtotal is ",
+    lambda receipt: None if receipt.subtotal is None else _sum(receipt, "subtotal", receipt.subtotal),
+)  # fmt: skip
 
 
 def _when(receipt: Receipt, rng: random.Random) -> Turn:
@@ -196,49 +213,10 @@ def _when(receipt: Receipt, rng: random.Random) -> Turn:
     return Turn(question, joined([*parts, "."]))
 
 
-def _time(receipt: Receipt, rng: random.Random) -> Turn:
-    asked = ("At what time was it?", "What time is printed?", "At which time?")
-    return _answered(rng, asked, ["It was at ", *_told(receipt, "time", receipt.time), "."] if receipt.time else None)
-
-
-def _payment(receipt: Receipt, rng: random.Random) -> Turn:
-    asked = ("How did they pay?", "How was it paid?", "Card or cash?", "What was it paid with?")
-    return _answered(rng, asked, ["It was paid with ", receipt.page.copy("payment"), "."] if receipt.paid else None)
-
-
-def _tax_asked(receipt: Receipt, rng: random.Random) -> Turn:
-    asked = (
-        "How much tax is on it?",
-        "How much is the tax?",
-        "What is the tax?",
-        "How much VAT is there?",
-        "How much is the GST?",
-    )
-    return _answered(
-        rng,
-        asked,
-        ["The tax is ", *_sum(receipt, "tax0.amount", receipt.taxes[0].cents), "."] if receipt.taxes else None,
-    )
-
-
-def _subtotal(receipt: Receipt, rng: random.Random) -> Turn:
-    asked = ("What is the subtotal?", "How much is it before tax?", "subtotal?")
-    return _answered(
-        rng,
-        asked,
-        ["The subtotal is ", *_sum(receipt, "subtotal", receipt.subtotal), "."]
-        if receipt.subtotal is not None
-        else None,
-    )
-
-
 def _count(receipt: Receipt, rng: random.Random) -> Turn:
     count = len(receipt.goods)
-    return _answered(
-        rng,
-        ("How many items are there?", "How many items?", "How many different things were bought?"),
-        [f"There {'are' if count > 1 else 'is'} {count} item{'s' if count > 1 else ''}."],
-    )
+    ways = ("How many items are there?", "How many items?", "How many different things were bought?")
+    return _answered(rng, ways, f"There {'are' if count > 1 else 'is'} ", [f"{count} item{'s' if count > 1 else ''}"])
 
 
 def _price(receipt: Receipt, rng: random.Random) -> Turn:
@@ -277,9 +255,9 @@ def _quantity(receipt: Receipt, rng: random.Random) -> Turn | None:
 def _caption(receipt: Receipt, rng: random.Random) -> Turn:
     question = rng.choice((*prompts.CAPTIONS, *prompts.CAPTION_OTHER))
     count = len(receipt.goods)
+    begin = ["A receipt from ", receipt.page.copy("shop")] if "shop" in receipt.page.fields else ["A receipt"]
     parts: list[Piece | str] = [
-        "A receipt from ",
-        receipt.page.copy("shop"),
+        *begin,
         f" with {count} item{'s' if count > 1 else ''}, total ",
         *_sum(receipt, "total", receipt.total),
         ".",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from training import page_words
 from training.page_words import coded
-from training.pages import Cell, Sheet, amount
+from training.pages import Cell, Sheet, amount, currency_sign
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class GoodsRows:
         self.flag = (
             rng.choice(("", "", "", " SR", " S", " T", " A", " B", "*", " ZRL", " F")) if rng.random() < 0.5 else ""
         )
+        self.form_turned, self.one_row = rng.random() < 0.3, rng.random() < 0.5
+        self.numbered = rng.random() < 0.08
+        self.nothing = rng.choice(("0.00", "0", "-", "0  0", "0.00  0.00"))
+        self.measure = rng.choice(("", "", "", " PCS", " UNIT", " PC", " KG", " EA"))
         self.printed: dict[int, Goods] = {}
         """By number, the goods as they were printed, where that is not all."""
 
@@ -61,14 +65,18 @@ class GoodsRows:
             self._columned,
             self._coded_below,
             self._columned_last,
+            self._discounted,
+            self._discounted,
+            self._priced_in_row,
+            self._priced_in_row,
         ]
 
     def _money(self, cents: int, role: str) -> list[Cell]:
         shown = (amount(cents, self.comma, self.rng), role)
         sign = self.sign if self.signed_items else ""
         if sign.startswith(" "):
-            return [shown, (sign, "")]
-        return [(sign, ""), shown] if sign else [shown]
+            return [shown, currency_sign(sign)]
+        return [currency_sign(sign), shown] if sign else [shown]
 
     def _code(self) -> str:
         return coded(
@@ -79,10 +87,12 @@ class GoodsRows:
     def _name(self, number: int, prefix: bool = True) -> list[Cell]:
         role, text = f"item{number}.name", page_words.goods(self.rng)
         first, *rest = text.split(" ")
-        if rest and self.rng.random() < 0.08:  # a name over two rows; what else the row has stands on the second
+        if prefix and rest and self.rng.random() < 0.08:  # a name over two rows; the rest goes on the second
             self.sheet.row((first, role))
             return [(" ".join(rest), role)]
         named: list[Cell] = [(text, role)]
+        if prefix and self.numbered:
+            return [(f"{number + 1}{self.rng.choice(('.', ')', ' '))} ", ""), *named]
         if prefix and self.coded_goods and self.rng.random() < 0.8:
             return [(self._code(), ""), (" ", ""), *named]
         return named
@@ -162,6 +172,35 @@ class GoodsRows:
             *self._flagged(),
         )
 
+    def _discounted(self, number: int, goods: Goods) -> None:
+        """Name, then a row with a discount's column or counts of no interest between unit price and amount."""
+        rng = self.rng
+        code: list[Cell | str] = [self._code(), "  "] if self.coded_goods else []
+        unit = self._money(goods.unit or 0, f"item{number}.unit")
+        count: list[Cell] = [(_quantity(goods.quantity or 1, rng), f"item{number}.quantity"), (self.measure, "")]
+        pair: list[Cell | str] = [*unit, "  ", *count] if self.form_turned else [*count, "  ", *unit]
+        amount_cells = [*self._money(goods.cents, f"item{number}.amount"), *self._flagged()]
+        shown = self.nothing.replace(".", "," if self.comma else ".")
+        if self.one_row:
+            self.sheet.row(*self._name(number), "  ", *pair, "  ", shown, "  ", *amount_cells)
+            return
+        self.sheet.row(*self._name(number))
+        self.sheet.row(*code, *pair, "  ", shown, "  ", *amount_cells)
+
+    def _priced_in_row(self, number: int, goods: Goods) -> None:
+        """“3  FISHBALL NOODLE @7.00  21.00”, or the count behind the name."""
+        rng = self.rng
+        count: list[Cell] = [(str(goods.quantity), f"item{number}.quantity")]
+        unit: list[Cell] = [
+            (rng.choice(("@", "@ ", "x ", "à ")), ""),
+            *self._money(goods.unit or 0, f"item{number}.unit"),
+        ]
+        name = self._name(number, False)
+        cells: list[Cell | str] = (
+            [*name, (" ", ""), *count, (" ", ""), *unit] if self.form_turned else [*count, "  ", *name, " ", *unit]
+        )
+        self.sheet.row(*cells, "  ", *self._money(goods.cents, f"item{number}.amount"), *self._flagged())
+
     def between(self) -> None:
         """Something of no interest after an item, now and then."""
         if self.rng.random() < 0.07:
@@ -169,7 +208,7 @@ class GoodsRows:
                 (
                     "Take Away",
                     "@DISC 10.00%  -0.50",
-                    "  No N",
+                    "No N",
                     "(0000000)",
                     "PROMO  -0.00",
                     "0000000000000",

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from training import page_words, till_words
 from training.page_goods import Goods, GoodsRows
 from training.page_words import Country, coded, told
-from training.pages import Cell, Page, Sheet, amount, day, write
+from training.pages import Cell, Page, Sheet, amount, currency_sign, day, write
 
 FIRST_DAY = date(2009, 1, 1)
 DAYS = 7000
@@ -64,8 +64,8 @@ class _Till:
         when = FIRST_DAY + timedelta(rng.randrange(DAYS)) if rng.random() < 0.96 else None
         clock = self._clock() if when and rng.random() < 0.75 else None
         moment = self._moment(when, clock)
-        place = rng.choice(("top", "meta", "meta", "meta", "bottom"))
-        addressed = self._head(moment if place == "top" else [])
+        place = rng.choice(("top", "firm", "meta", "meta", "meta", "meta", "bottom"))
+        addressed = self._head(moment if place == "top" else [], moment if place == "firm" else [])
         self._meta(moment if place == "meta" else [])
         self._columns()
         printed = self.goods.print(goods)
@@ -80,63 +80,93 @@ class _Till:
             sums["subtotal"], sums["discount"], tuple(self.taxes), sums["total"] or 0, paid,
         )  # fmt: skip
 
+    def _words(self, kind: str) -> tuple[str, ...]:
+        """What tills of this country print; now and then the English ones."""
+        return till_words.of(kind, self.country.name if self.rng.random() < 0.85 else "")
+
+    def _some(self, kind: str, counts: tuple[int, ...]) -> list[str]:
+        words = self._words(kind)
+        return self.rng.sample(words, min(len(words), self.rng.choice(counts)))
+
     # -- the head
 
-    def _head(self, moment: list[list[Cell]]) -> bool:
-        """Junk, brand, firm, numbers, address, telephone, in the orders that shops have; whether with an address."""
+    def _head(self, moment: list[list[Cell]], beneath: list[list[Cell]]) -> bool:
+        """Junk, brand, firm, numbers, address, telephone, in the orders that shops have; whether with an address.
+
+        The rows of `moment` stand above the firm or below all, those of `beneath` right below the firm.
+        """
         rng, row = self.rng, self.sheet.row
-        if rng.random() < 0.18:
+        if rng.random() < 0.28:
             junk = coded(rng.choice(till_words.JUNK), rng)
             row(junk if rng.random() < 0.8 else f"{page_words.name(rng)} {page_words.name(rng)}".lower())
         first = moment[:1] if rng.random() < 0.5 else []
         for one in first:
             row(*one)
-        self._firm()
-        addressed = rng.random() < 0.88
+        if rng.random() < 0.05:
+            row(rng.choice(self._words("headings")[:14]))
+        if rng.random() < 0.96:
+            self._firm(beneath)
+        else:  # a logo, or what a fold hides
+            beneath = [*beneath, *([[(self._number(), "")]] if rng.random() < 0.3 else [])]
+            self._rows(beneath)
+        addressed = rng.random() < 0.9
         if addressed:
             for line in page_words.wrapped(page_words.address(self.country, rng), rng):
                 row((line, "address"))
+        if rng.random() < 0.1:
+            row(page_words.fill(rng.choice(("N N", "N W", "(N)", "OUTLET: N", "N MALL")), rng))
         for text in self._contacts():
             row(text)
-        for one in moment[len(first) :]:
-            row(*one)
+        self._rows(moment[len(first) :])
         if rng.random() < 0.7:
-            row(rng.choice(till_words.HEADINGS))
+            row(rng.choice(self._words("headings")))
         return addressed
 
-    def _firm(self) -> None:
-        """The firm's name, a brand above or a branch below it, and its registration number, now and then."""
+    def _rows(self, rows: list[list[Cell]]) -> None:
+        for row in rows:
+            self.sheet.row(*row)
+
+    def _firm(self, beneath: list[list[Cell]]) -> None:
+        """The firm's name, a brand above or a branch below it, its registration number and the day, now and then."""
         rng, row = self.rng, self.sheet.row
         legal = page_words.firm(self.country, rng)
-        branded = rng.random() < 0.2 and any(mark in legal.upper() for mark in till_words.LEGAL)
+        branded = rng.random() < 0.3 and any(mark in legal.upper() for mark in till_words.LEGAL)
         if branded and rng.random() < 0.75:
-            row(page_words.fill(rng.choice(("N", "N N", "N W", "THE N")), rng))
+            row(page_words.fill(rng.choice(("N", "N N", "N W", "THE N", "A N N")), rng))
         for line in self._firm_lines(legal):
             row((line, "shop"), *self._beside(line, legal))
         if branded and rng.random() < 0.3:
-            row(page_words.fill(rng.choice(("N", "N W", "(N)", "OUTLET: N", "N BRANCH")), rng))
-        if rng.random() < 0.55:
-            row(self._number())
+            row(page_words.fill(rng.choice(("N", "N W", "(N)", "OUTLET: N", "N BRANCH", "N N (XX)")), rng))
+        numbers: list[list[Cell]] = [[(self._number(), "")]] if rng.random() < 0.55 else []
+        numbers += [[(self._number(), "")]] if numbers and rng.random() < 0.25 else []
+        numbers += [[(self._phone(), "")]] if rng.random() < 0.04 else []
+        below = rng.random() < 0.7
+        self._rows([*beneath, *numbers] if below else [*numbers, *beneath])
+
+    def _phone(self) -> str:
+        return coded(self.rng.choice(till_words.PHONES), self.rng)
 
     def _contacts(self) -> list[str]:
         """A further number, a telephone, a web page, in any order."""
         rng = self.rng
         found = [self._number()] if rng.random() < 0.33 else []
-        found += [coded(rng.choice(till_words.PHONES), rng)] if rng.random() < 0.6 else []
+        found += [self._phone()] if rng.random() < 0.6 else []
         found += [coded(rng.choice(till_words.WEB), rng)] if rng.random() < 0.1 else []
         rng.shuffle(found)
         return found
 
     def _firm_lines(self, legal: str) -> list[str]:
         return (
-            page_words.broken(legal, max(10, len(legal) * 2 // 3))
-            if len(legal) > 14 and self.rng.random() < 0.2
+            page_words.broken(legal, self.rng.randint(max(9, len(legal) // 2), len(legal) - 2))
+            if len(legal) > 12 and self.rng.random() < 0.33
             else [legal]
         )
 
     def _beside(self, line: str, legal: str) -> list[str]:
         """A registration number on the firm's last line, now and then."""
-        return [" " + coded("(000000-X)", self.rng)] if legal.endswith(line) and self.rng.random() < 0.12 else []
+        if not legal.endswith(line) or self.rng.random() >= 0.2:
+            return []
+        return [" " + coded(self.rng.choice(till_words.REGISTERED), self.rng)]
 
     def _number(self) -> str:
         return coded(self.rng.choice(self.country.numbers), self.rng)
@@ -155,9 +185,7 @@ class _Till:
         printed = day(when, forms[min(int(rng.expovariate(0.6)), len(forms) - 1)], self.country.name)
         printed = printed.upper() if rng.random() < 0.3 else printed
         date_cell = (printed, "date~")
-        label = rng.choice(
-            ("Date: ", "DATE: ", "Date : ", "", "", "Date  ", "Datum: ", "Invoice Date: ", "Bill Date:", "Date/Time: ")
-        )
+        label = rng.choice(("Datum: ", "Datum ", "") if self.country.name == "de" else till_words.DATED)
         cells: list[Cell] = [(label, "")] if label else []
         if clock is None:
             return [[*cells, date_cell, *self._aside()]]
@@ -172,7 +200,10 @@ class _Till:
             return [[*cells, *[one for one in both if one[0]], *self._aside()]]
         return [
             [*cells, date_cell, *self._aside()],
-            [(rng.choice(("Time: ", "TIME : ", "Uhrzeit: ", "Time:")), ""), time_cell],
+            [
+                (rng.choice(("Uhrzeit: ",) if self.country.name == "de" else ("Time: ", "TIME : ", "Time:")), ""),
+                time_cell,
+            ],
         ]
 
     def _shown_clock(self, clock: str) -> str:
@@ -187,23 +218,39 @@ class _Till:
 
     def _aside(self) -> list[Cell]:
         """Something else on the row, now and then."""
-        return [("  ", ""), (told(self.rng.choice(till_words.META), self.rng), "")] if self.rng.random() < 0.2 else []
+        return (
+            [("  ", ""), (told(self.rng.choice(self._words("meta")), self.rng), "")] if self.rng.random() < 0.2 else []
+        )
 
     def _meta(self, moment: list[list[Cell]]) -> None:
-        rows: list[list[Cell]] = [
-            [(told(form, self.rng), "")]
-            for form in self.rng.sample(till_words.META, self.rng.choice((0, 1, 1, 2, 2, 3, 4)))
-        ]
+        rows: list[list[Cell]] = [[(told(form, self.rng), "")] for form in self._some("meta", (0, 1, 1, 2, 2, 3, 4))]
         at = self.rng.randint(0, len(rows))
-        for row in [*rows[:at], *moment, *rows[at:]]:
-            self.sheet.row(*row)
+        self._rows([*rows[:at], *moment, *rows[at:], *self._customer()])
+
+    def _customer(self) -> list[list[Cell]]:
+        """Whom it was sold to, with another address, now and then."""
+        rng = self.rng
+        if rng.random() >= 0.07:
+            return []
+        lines = page_words.wrapped(page_words.address(self.country, rng), rng) if rng.random() < 0.7 else ()
+        head = rng.choice(("Bill To: ", "Sold To:", "Customer: ", "", ""))
+        return [[(f"{head}{page_words.firm(self.country, rng)}", "")], *[[(line, "")] for line in lines]]
 
     def _columns(self) -> None:
         if self.rng.random() < 0.5:
             cells: list[Cell | str] = []
             for column in self.rng.choice(till_words.COLUMNS):
-                cells += ["  ", column] if cells else [column]
+                cells += ["  "] if cells else []
+                cells += self._headed(column)
             self.sheet.row(*cells)
+
+    def _headed(self, column: str) -> list[Cell | str]:
+        """A column's head; the currency's sign stands for $."""
+        before, dollar, after = column.partition("$")
+        if not dollar:
+            return [column]
+        sign = self.sign.strip()
+        return [before, currency_sign(sign), after] if sign else [before.rstrip("(") + after.lstrip(")") or "Amount"]
 
     # -- sums
 
@@ -213,13 +260,14 @@ class _Till:
         """A row of a label and an amount, the currency before, behind or in the label."""
         rng = self.rng
         shown: list[Cell] = [(amount(cents, self.comma, rng), role)]
+        labels: list[Cell] = [(label, "")]
         if self.sign and rng.random() < signed:
-            mark: Cell = (self.sign, "currency~" if role == "total" and self.sign.strip() else "")
+            mark = currency_sign(self.sign)
             shown = [*shown, mark] if self.sign.startswith(" ") else [mark, *shown]
         elif self.sign.strip() and rng.random() < 0.2:
-            label = f"{label.rstrip(' :')} ({self.sign.strip()})"
+            labels = [(f"{label.rstrip(' :')} (", ""), currency_sign(self.sign.strip()), (")", "")]
         colon = rng.choice(("  ", "  ", "  ", " : ", ": ", " "))
-        self.sheet.row(label, colon, *shown)
+        self.sheet.row(*labels, colon, *shown)
 
     def _sums(self, goods: tuple[Goods, ...]) -> dict[str, int | None]:
         rng, country = self.rng, self.country
@@ -250,9 +298,9 @@ class _Till:
         if off:
             discount = -off
             shown = off if rng.random() < 0.6 else -off
-            self._sum(rng.choice(till_words.DISCOUNTS), shown, "discount")
+            self._sum(rng.choice(self._words("discounts")), shown, "discount")
         elif rng.random() < 0.12:
-            self._sum(rng.choice(till_words.DISCOUNTS), 0, "")
+            self._sum(rng.choice(self._words("discounts")), 0, "")
         if added:
             self._tax(rate, added)
         total = base + added
@@ -287,7 +335,7 @@ class _Till:
                 cells.append((part, ""))
         money = [(amount(cents, self.comma, self.rng), f"tax{number}.amount")]
         if self.sign and not self.sign.startswith(" ") and self.rng.random() < 0.4:
-            money.insert(0, (self.sign, ""))
+            money.insert(0, currency_sign(self.sign))
         self.sheet.row(*cells, "  ", *money)
         self.taxes.append(Tax(rate, cents))
 
@@ -308,7 +356,7 @@ class _Till:
             if given > total or rng.random() < 0.6:
                 self._sum(rng.choice(self.country.change), given - total, "", 0.5)
         else:
-            self._paid(rng.choice(till_words.CARDS), total)
+            self._paid(rng.choice(self._words("cards")), total)
         return True
 
     def _paid(self, word: str, cents: int) -> None:
@@ -318,7 +366,7 @@ class _Till:
         before = self.rng.choice(("", "", "", "", "Payment: ", "Paid by ", "Tender: ", "Pay By: "))
         money = [(amount(cents if self.rng.random() < 0.9 else -cents, self.comma, self.rng), "")]
         if self.sign and not self.sign.startswith(" ") and self.rng.random() < 0.5:
-            money.insert(0, (self.sign, ""))
+            money.insert(0, currency_sign(self.sign))
         cells: list[Cell] = [(before, "")] if before else []
         self.sheet.row(*cells, (bare, "payment"), *([(rest, "")] if rest else []), "  ", *money)
 
@@ -335,7 +383,7 @@ class _Till:
             self._summary(total)
         for one in moment:
             self.sheet.row(*one)
-        for form in rng.sample(till_words.FEET, rng.choice((0, 1, 1, 2, 3, 4))):
+        for form in self._some("feet", (0, 1, 1, 2, 3, 4)):
             self.sheet.row(told(form, self.rng))
 
     def _summary(self, total: int) -> None:
@@ -348,10 +396,10 @@ class _Till:
         self.sheet.row(
             f"{name} Summary",
             "  ",
-            self.rng.choice(("Amount", "Amount(RM)", "Net", "Netto")),
+            *self._headed(self.rng.choice(("Amount", "Amount($)", "Net", "Netto"))),
             "  ",
             (name, f"tax{number}.name"),
-            self.rng.choice(("", "(RM)")),
+            *(self._headed("($)") if self.sign.strip() and self.rng.random() < 0.5 else []),
         )
         flag = self.rng.choice(("SR", "A", "S", "T", "B", "SR ="))
         self.sheet.row(

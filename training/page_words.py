@@ -174,6 +174,18 @@ INDIA = Country(
     ("CGST", "GST", "SGST", "IGST"), (2.5, 9.0, 18.0, 5.0), **ENGLISH,
 )  # fmt: skip
 
+STATES = (
+    "SELANGOR",
+    "SELANGOR DARUL EHSAN",
+    "JOHOR",
+    "MALAYSIA",
+    "PERAK",
+    "KEDAH",
+    "PULAU PINANG",
+    "W.P. KUALA LUMPUR",
+)
+"""What stands behind the city in Malaysia."""
+
 COUNTRIES = (MALAYSIA, SINGAPORE, AMERICA, BRITAIN, GERMANY, FRANCE, SPAIN, ITALY, INDIA)
 WEIGHTS = (30, 8, 18, 12, 9, 6, 5, 5, 7)
 
@@ -295,9 +307,11 @@ def firm(country: Country, rng: random.Random) -> str:
 def address(country: Country, rng: random.Random) -> tuple[str, ...]:
     """The parts of an address, in order: street, what stands between, postal code and city."""
     parts = [fill(rng.choice(country.streets), rng)]
-    parts += [fill(rng.choice(country.parts), rng) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
+    parts += [fill(rng.choice(country.parts), rng) for _ in range(rng.choice((0, 0, 1, 1, 1, 2, 2, 3)))]
     if rng.random() < 0.93:
         parts.append(coded(fill(rng.choice(country.cities), rng), rng))
+    if country.name == "my" and rng.random() < 0.3 and "," not in parts[-1]:
+        parts.append(rng.choice(STATES))
     shape = rng.choice((str.upper, str.upper, str.title, str))
     return tuple(map(shape, parts))
 

@@ -84,6 +84,11 @@ _MISREAD = {
 }  # fmt: skip
 
 
+def currency_sign(sign: str) -> Cell:
+    """A currency's sign as a cell: wherever one is printed, the page tells its currency."""
+    return sign, "currency~" if sign.strip() else ""
+
+
 @dataclass
 class Sheet:
     """A page while it is put together."""
@@ -128,15 +133,15 @@ def _digit(character: str) -> str:
     return {"O": "0", "o": "0", "l": "1", "I": "1", "S": "5", "B": "8"}.get(character, character)
 
 
-def write(sheet: Sheet, rng: random.Random, misread: float = 0.01) -> Page:
-    """The sheet as text, a row a line, some characters misread; `misread` is how many of a page's on average."""
+def write(sheet: Sheet, rng: random.Random, misread: float = 0.01, lost: float = 0.15) -> Page:
+    """The sheet as text, a row a line; about `misread` characters are wrong, `lost` of the columns' gaps narrow."""
     text, fields = "", dict[str, list[tuple[int, int]]]()
     rate = rng.choice((0.0, misread / 2, misread, misread * 3))
     for row in sheet.rows:
         text += "\n" if text else ""
         for words, role in row:
             if not words.strip():
-                text += _gap(words, rng)
+                text += _gap(words, rng, lost)
                 continue
             shown = words if role.endswith("~") else _misread(words, role, rate, rng)
             if role:
@@ -145,9 +150,9 @@ def write(sheet: Sheet, rng: random.Random, misread: float = 0.01) -> Page:
     return Page(text, {role: tuple(spans) for role, spans in fields.items()})
 
 
-def _gap(words: str, rng: random.Random) -> str:
+def _gap(words: str, rng: random.Random, lost: float) -> str:
     """What is written for a cell of blanks alone: columns mostly stand apart, now and then not."""
-    return words if len(words) != 2 or rng.random() < 0.85 else " "
+    return words if len(words) != 2 or rng.random() >= lost else " "
 
 
 def _misread(words: str, role: str, rate: float, rng: random.Random) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.tasks import caption, clock, describe_video, latex, receipt
+from backend.tasks.presets import caption, clock, describe_video, latex, receipt
 
 CAPTION, DETAILED, ALT = caption.ONE_LINE, caption.DETAILED, caption.ALT_TEXT
 RECEIPT, LATEX, VIDEO = receipt.PROMPT, latex.PROMPT, describe_video.PROMPT

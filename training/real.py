@@ -21,15 +21,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from backend.chat.grounds import Grounded
-from backend.chat.once import Once, grown
+from backend.chat.one_shot import OneShot, grown
+from backend.chat.results import Grounded
 from backend.errors import GlimpseError
 from backend.evidence.dates import days
 from backend.evidence.folding import flat
 from backend.evidence.numbers import numbers
-from backend.house import House, open_house
+from backend.runtime import Runtime, open_runtime
 from backend.settings import Settings
-from backend.tasks.data import data_in
+from backend.tasks.forms.json_text import data_in
 
 FIELDS = {"company": "shop", "date": "date", "address": "address", "total": "total"}
 """What a key calls a field, and what the receipt preset calls it."""
@@ -108,7 +108,7 @@ class Score:
         }  # fmt: skip
 
 
-async def _read(once: Once, image: Path) -> tuple[Mapping[str, Any] | None, tuple[Grounded, ...]]:
+async def _read(once: OneShot, image: Path) -> tuple[Mapping[str, Any] | None, tuple[Grounded, ...]]:
     answer, found = "", list[Grounded]()
     events = once.stream("", [image], task="receipt", ground=found.extend)
     try:
@@ -120,8 +120,8 @@ async def _read(once: Once, image: Path) -> tuple[Mapping[str, Any] | None, tupl
     return data_in(answer), tuple(found)
 
 
-async def _score(house: House, folder: Path, most: int | None) -> Score:
-    score, once = Score(), Once(house.chat, house.history)
+async def _score(runtime: Runtime, folder: Path, most: int | None) -> Score:
+    score, once = Score(), OneShot(runtime.chat, runtime.history)
     images = sorted(path for path in (folder / "img").iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     for image in images[:most]:
         key = json.loads((folder / "key" / f"{image.stem}.json").read_text(encoding="utf-8"))
@@ -139,8 +139,8 @@ def score_folder(folder: Path, settings: Settings, most: int | None = None) -> d
     """The figures of a folder, read by the model of some settings."""
 
     async def run(data: Path) -> Score:
-        async with aclosing(open_house(settings, data)) as house:
-            return await _score(house, folder, most)
+        async with aclosing(open_runtime(settings, data)) as runtime:
+            return await _score(runtime, folder, most)
 
     with TemporaryDirectory() as data:
         return asyncio.run(run(Path(data))).table()

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.tasks import table
+from backend.tasks.presets import table
 from training import prompts
 from training.values import Chat, Turn
 

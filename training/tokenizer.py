@@ -20,7 +20,8 @@ from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
 from backend.reader.prompt import CLOSE, INTRODUCTION
-from backend.tasks import document, own_schema, read_text, table
+from backend.tasks.forms import own_schema
+from backend.tasks.presets import document, read_text, table
 from training import formulas, page_chat, page_documents, prompts, typeset, words
 from training.values import Chat
 

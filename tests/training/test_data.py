@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from backend.tasks.receipt import parse
+from backend.tasks.forms.receipt_schema import parse
 from training import (
     clocks,
     fonts,

@@ -11,7 +11,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from training import __main__ as command
-from training import mixture, model, recipes
+from training import mixture, model, recipes, saving
 from training.batches import Plan, ahead, collate, draw_block, tensors
 from training.encode import Encoder, Grid, fit, picture
 from training.labels import CHARACTERS
@@ -102,7 +102,7 @@ def test_only_answers_are_learnt(tokenizer, encoder):
 def test_pixels_are_those_of_the_processor(tokenizer, encoder):
     chat = mixture.draw(random.Random(2), mixture.TRAINING, "receipt")
     sample = encoder.encode(chat)
-    wanted = model.processor(tokenizer, Grid())(images=chat.drawings[0].image, return_tensors="pt")["pixel_values"]
+    wanted = saving.processor(tokenizer, Grid())(images=chat.drawings[0].image, return_tensors="pt")["pixel_values"]
     ours = torch.from_numpy(sample.pictures[0].pixels[0]).permute(2, 0, 1).float() / 127.5 - 1
     assert (wanted[0, 0, 0] - ours).abs().mean() < 0.01
 
@@ -133,7 +133,7 @@ def test_the_windows_are_those_of_the_processor(tokenizer, encoder):
     batch = collate([sample], tokenizer.pad_token_id, Grid())
     text = tokenizer.apply_chat_template(messages(chat), tokenize=False)
     shown = [chat.drawings[number].image for turn in chat.turns for number in turn.drawings]
-    wanted = model.processor(tokenizer, Grid())(images=shown, text=text, add_special_tokens=False)
+    wanted = saving.processor(tokenizer, Grid())(images=shown, text=text, add_special_tokens=False)
     assert batch.cross.tolist() == wanted["cross_attention_mask"].tolist()
 
 
@@ -153,7 +153,7 @@ def test_an_image_of_several_tiles_is_that_of_the_processor(tokenizer, size):
     batch = collate([Encoder(tokenizer, FOUR).encode(chat)], tokenizer.pad_token_id, FOUR)
     ours = tensors(batch, torch.device("cpu"), FOUR)
     text = tokenizer.apply_chat_template(messages(chat), tokenize=False)
-    wanted = model.processor(tokenizer, FOUR)(
+    wanted = saving.processor(tokenizer, FOUR)(
         images=drawing.image, text=text, add_special_tokens=False, return_tensors="pt"
     )
     assert sorted([*ours, "attention_mask"]) == sorted(wanted)  # padding needs no mask where only the past is seen
@@ -233,6 +233,7 @@ def trainer(folder, tokenizer, steps=6):
     return Trainer(Run(folder=folder, steps=steps, warmup=1, plan=plan, shape=SHAPE, rate=3e-3), tokenizer)
 
 
+@pytest.mark.slow
 def test_a_few_steps_lower_the_loss(tmp_path, tokenizer, batches):
     one = trainer(tmp_path, tokenizer, steps=30)
     batch = next(batch for batch in batches if batch.pixels is not None)
@@ -247,7 +248,7 @@ def test_gates_start_open(tokenizer):
 
 
 def test_a_checkpoint_goes_on_exactly_where_it_stopped(tmp_path, tokenizer, batches):
-    full = [batch for batch in batches if batch.pixels is not None] * 2
+    full = [batch for batch in batches if batch.pixels is not None] * 4
     whole = trainer(tmp_path / "a", tokenizer)
     for batch in full[:2]:
         whole.step(batch)
@@ -274,7 +275,7 @@ def test_weights_for_small_tiles_are_stretched_to_larger_ones(tmp_path, tokenize
     before = model.build(tokenizer, small)
     places = before.model.vision_model.gated_positional_embedding.embedding.data
     places[1:] = torch.tensor([0.0, 1.0, 0.0, 1.0])[:, None]  # two rows of patches; what stands on the right is 1
-    model.save(before, tokenizer, small.grid, tmp_path)
+    saving.save(before, tokenizer, small.grid, tmp_path)
     after = model.load(tmp_path, large, tokenizer)
     stretched = after.model.vision_model.gated_positional_embedding.embedding.data
     assert torch.allclose(stretched[0], places[0], atol=2e-2)
@@ -325,6 +326,39 @@ def test_each_weight_has_one_optimizer_and_only_matrices_of_layers_are_muons(tok
 def test_products_are_halved_only_where_that_is_faster(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False})
     assert not multiplies_bfloat16(torch.device("cpu"))
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
-    assert multiplies_bfloat16(torch.device("cpu"))
+    for name in ("amx_bf16", "avx512_bf16"):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda name=name: {name: True})
+        assert multiplies_bfloat16(torch.device("cpu"))
     assert multiplies_bfloat16(torch.device("cuda"))
+
+
+@pytest.mark.parametrize(
+    ("weight", "shipped"),
+    [(1.2890625, 1.3125), (-1.2890625, -1.3125), (1.9921875, 2.0), (0.0, 0.0), (1.5, 1.5), (-0.0078125, -0.0078125)],
+)
+def test_a_weight_is_shipped_with_four_bits_of_its_fraction(weight, shipped):
+    assert saving.rounded(torch.tensor([weight], dtype=torch.bfloat16)).tolist() == [shipped]
+
+
+def test_a_run_that_leaves_the_vision_tower_alone_leaves_its_file_alone(tokenizer, tmp_path):
+    small = replace(SHAPE, grid=Grid(tile=28))
+    one = model.build(tokenizer, small)
+    saving.save(one, tokenizer, small.grid, tmp_path / "one")
+    with torch.no_grad():
+        one.model.language_model.embed_tokens.weight += 1
+    saving.save(one, tokenizer, small.grid, tmp_path / "other")
+    first, *rest = sorted(path.name for path in (tmp_path / "one").glob("*.safetensors"))
+    assert (tmp_path / "one" / first).read_bytes() == (tmp_path / "other" / first).read_bytes()
+    assert all((tmp_path / "one" / name).read_bytes() != (tmp_path / "other" / name).read_bytes() for name in rest)
+
+
+def test_weights_in_several_files_are_loaded_as_they_were(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(saving, "SHARD", 300_000)
+    small = replace(SHAPE, grid=Grid(tile=28))
+    whole = model.build(tokenizer, small)
+    saving.save(whole, tokenizer, small.grid, tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) > 2
+    loaded = model.load(tmp_path, small, tokenizer)
+    wanted = {name: saving.rounded(one.bfloat16()) if one.dim() > 1 and "vision_model" not in name else one.bfloat16()
+              for name, one in whole.named_parameters()}  # fmt: skip
+    assert {name for name, one in loaded.named_parameters() if not torch.equal(one, wanted[name].float())} == set()

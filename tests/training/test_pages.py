@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -10,24 +11,24 @@ from transformers import PreTrainedTokenizerFast
 
 from backend.evidence import evidence_of_json
 from backend.evidence.copying import copied
-from backend.reader.page import Line, Page
-from backend.tasks import document, receipt
+from backend.reader.page import Page
+from backend.tasks.forms import receipt_schema
+from backend.tasks.presets import document, receipt
 from training import model as models
 from training import page_chat, page_documents, page_receipts, page_words, tokenizer
 from training.encode import Encoder, Grid
 from training.grow import grown
 from training.mixture import TRAINING, draw
 from training.pages import Sheet, write
+from training.talk import laid_out
 from training.values import PAGE, Chat, Turn
 
 POCKET = Path("assets/pocket")
 
 
 def pages(text: str) -> list[Page]:
-    """The text as a reader would have it, each row a line."""
-    rows = text.split("\n")
-    quads = [((0.0, top), (400.0, top), (400.0, top + 20), (0.0, top + 20)) for top in range(0, 30 * len(rows), 30)]
-    return [Page(420, 30 * len(rows) + 10, tuple(Line(row, quad) for row, quad in zip(rows, quads, strict=True)))]
+    """The text as a reader would have it."""
+    return [laid_out(text)]
 
 
 def drawn(kind: str, count: int) -> list[tuple[Turn, ...]]:
@@ -68,12 +69,18 @@ def test_receipts_are_in_the_presets_form_and_their_values_can_be_copied() -> No
         for turn in turns:
             if turn.question != receipt.PROMPT:
                 continue
-            assert receipt.parse(turn.text) is not None
+            assert receipt_schema.parse(turn.text) is not None
             found = evidence_of_json(turn.text, pages(turns[0].page or ""))
             values += len(found)
             marked += sum(one.kind == "nowhere" for one in found)
     assert values > 1000
     assert marked / values < 0.01
+
+
+@pytest.mark.parametrize("kind", ["page", "document", "sign"])
+def test_a_drawn_page_that_is_laid_out_is_read_as_it_was_written(kind: str) -> None:
+    texts = [turns[0].page or "" for turns in drawn(kind, 60)]
+    assert [laid_out(text).text for text in texts] == [re.sub(" {3,}", "  ", text.strip()) for text in texts]
 
 
 def test_a_drawn_answer_is_a_sentence_of_the_grammar_over_its_page() -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from backend.reader.ocr import Recogniser
-from backend.tasks.receipt import parse
+from backend.tasks.forms.receipt_schema import parse
 from training import mixture, prompts, text
 from training.page_words import HeldOut
 from training.talk import Talker

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from backend.engine.loader import load
-from backend.engine.spec import EngineSpec
-from backend.engine.transformers import Generator
-from backend.tasks import latex, receipt
+from backend.engine.engine import LocalSpec
+from backend.engine.local.generator import Generator
+from backend.engine.local.load import load
+from backend.tasks.forms import receipt_schema
+from backend.tasks.presets import latex
 from backend.tasks.registry import find_task
 from backend.tasks.result import Answer
 from backend.types import GenerationRequest, ImagePart, Message, SamplingParams, TextPart
-from tests.engine.fakes import Outlet, Store, text
-from tests.tasks.held import accepts, katex_errors, matcher
+from tests.support.engine import EventSink, Store, text
+from tests.support.grammars import accepts, katex_errors, matcher
 from training import mixture
 
 pytestmark = pytest.mark.pocket
@@ -59,11 +60,11 @@ def drawn(number: int) -> Image.Image:
 def prove(count: int, folder: Path) -> None:
     """Every finished answer to `count` images fits its grammar, and reads as what it is meant to be."""
     store = Shown()
-    generator = Generator(load(EngineSpec(str(POCKET), device="cpu"), lambda done, total: None), store)
+    generator = Generator(load(LocalSpec(str(POCKET), device="cpu"), lambda done, total: None), store)
     finished, wrong, formulas = 0, [], []
     for number in range(count):
         name, words = ASKED[number % len(ASKED)]
-        task, store.latest, outlet = find_task(name), drawn(number), Outlet()
+        task, store.latest, outlet = find_task(name), drawn(number), EventSink()
         asked = Message("user", (ImagePart(str(number)), TextPart(task.compose(words))))
         sampling = task.sample(SamplingParams(max_new_tokens=400, seed=number))
         grammar = task.grammar(words)
@@ -82,7 +83,7 @@ def prove(count: int, folder: Path) -> None:
 
 def _reads(name: str, words: str, answer: str) -> bool:
     if name == "receipt" and not words:
-        return receipt.parse(answer) is not None
+        return receipt_schema.parse(answer) is not None
     return not latex.complaint(answer) if name == "latex" else True
 
 
@@ -92,9 +93,9 @@ def test_finished_answers_are_in_their_form(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("example", "name"), [("formula", "latex"), ("scene", "caption"), ("scene", "alt_text")])
 def test_a_right_answer_is_the_same_with_its_grammar(example: str, name: str) -> None:
-    store, task, outlet = Shown(), find_task(name), Outlet()
+    store, task, outlet = Shown(), find_task(name), EventSink()
     store.latest = Image.open(EXAMPLES / f"{example}.png").convert("RGB")
-    generator = Generator(load(EngineSpec(str(POCKET), device="cpu"), lambda done, total: None), store)
+    generator = Generator(load(LocalSpec(str(POCKET), device="cpu"), lambda done, total: None), store)
     asked = Message("user", (ImagePart(example), TextPart(task.prompt)))
     sampling = task.sample(SamplingParams(max_new_tokens=400))
     generator.answer(GenerationRequest("c", (asked,), sampling, name, grammar=task.grammar("")), outlet)
@@ -103,6 +104,7 @@ def test_a_right_answer_is_the_same_with_its_grammar(example: str, name: str) ->
 
 
 @pytest.mark.proof
+@pytest.mark.limit(3600)
 def test_finished_answers_to_two_hundred_images_are(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if "proof" not in request.config.getoption("markexpr"):
         pytest.skip("takes minutes; run with -m proof")

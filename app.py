@@ -1,4 +1,4 @@
-"""Glimpse's command line: settings, engine, history and page put together, and taken apart in order.
+"""Runs Glimpse's command line: puts settings, engine, history and page together, and closes them in order.
 
 Nothing heavy is imported before a command needs it; torch is imported in the engine's process alone.
 """
@@ -22,7 +22,7 @@ from backend.errors import GlimpseError, SettingsError
 from backend.settings import Settings, add_options, check_tools, read_settings, with_password
 
 if TYPE_CHECKING:
-    from backend.house import House
+    from backend.runtime import Runtime
 
 COMMANDS = """\
 commands:
@@ -40,6 +40,7 @@ RESULTS is FILE.jsonl (one object a line), FILE.csv or FILE.xlsx (one row each, 
 Run it again, after a stop or a kill or with new files, and it goes on: answers that are there are kept, files that
 have changed and rows with errors are done anew.
 """
+NOBODY = ""  # whose conversations these are where nobody logs in
 EVIDENCE = "write with each value where on the image it stands"
 SCHEMA = "a JSON Schema of your own in place of the receipt's; with --preset receipt"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -84,32 +85,34 @@ def serve(argv: Sequence[str]) -> int:
     check_tools(settings)
     _check_address(settings.host, settings.port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from backend.house import open_house
-    from backend.last_model import chosen
-    from backend.models import Models
+    from backend.models.choose import chosen
+    from backend.models.switch import ModelSwitch
+    from backend.runtime import open_runtime
 
     # Who gets here over a network may ask this machine things, not fill its disk and its memory with models.
     choosing = settings.local and not settings.auth
     if choosing:
         settings = chosen(settings)
     with suppress(KeyboardInterrupt), ExitStack() as ending:
-        house = open_house(settings, settings.data_dir)
-        ending.callback(house.history.close)
-        ending.callback(house.store.close)
-        ending.callback(house.reader.close)
-        ending.callback(lambda: asyncio.run(house.engine.close()))
-        house.store.warm()
-        from ui.blocks import build_page, launch
+        runtime = open_runtime(settings, settings.data_dir)
+        ending.callback(runtime.history.close)
+        ending.callback(runtime.store.close)
+        ending.callback(runtime.reader.close)
+        ending.callback(lambda: asyncio.run(runtime.engine.close()))
+        runtime.store.warm()
+        from ui.page import build_page, launch
 
-        models = Models(house.engine, settings) if choosing else None
+        models = ModelSwitch(runtime.engine, settings) if choosing else None
         if models:
             ending.callback(models.keep)
-        page = build_page(house.chat, house.history, house.store, house.engine, settings, models, house.reader.kept)
+        page = build_page(
+            runtime.chat, runtime.history, runtime.store, runtime.engine, settings, models, runtime.reader.kept
+        )
         loops: list[asyncio.AbstractEventLoop] = []
         page.extra_startup_events.append(lambda: _note_loop(loops))
         ending.callback(page.close, verbose=False)
         local, public = launch(page, settings)
-        ending.callback(_stop_answers, house, loops)
+        ending.callback(_stop_answers, runtime, loops)
         ending.callback(_quit_at_the_second_signal)
         announce(settings, local, public, made_up=settings.auth != given.auth)
         threading.Event().wait()
@@ -117,7 +120,7 @@ def serve(argv: Sequence[str]) -> int:
 
 
 def ask(argv: Sequence[str]) -> int:
-    """Answer one question on standard output, by the same way as the page."""
+    """Answer one question on standard output, through the same code as the page."""
     parser = _parser("ask [options] [FILE ...] [TEXT ...]", "Answer on standard output, without a page.")
     words = "images, clips and the question; - reads it from standard input"
     parser.add_argument("words", nargs="+", metavar="FILE or TEXT", help=words)
@@ -138,7 +141,7 @@ def ask(argv: Sequence[str]) -> int:
 
 
 async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str, evidence: bool) -> int:
-    from backend.house import open_house
+    from backend.runtime import open_runtime
     from backend.tasks.registry import find_task
     from backend.terminal import Terminal
 
@@ -146,14 +149,16 @@ async def _ask(settings: Settings, files: Sequence[Path], text: str, preset: str
     whole = evidence or (find_task(preset).revises and not sys.stdout.isatty())
     terminal = Terminal(sys.stdout, sys.stderr, whole=whole)
     with _kept_or_passing(settings) as folder:
-        async with aclosing(open_house(settings, folder)) as house:
-            conversation = house.history.create()
-            answer = house.chat.submit(conversation, text, files, task=preset, video_frames=settings.video_frames)
+        async with aclosing(open_runtime(settings, folder)) as runtime:
+            conversation = runtime.history.create(NOBODY)
+            answer = runtime.chat.submit(
+                conversation, text, files, task=preset, video_frames=settings.video_frames, owner=NOBODY
+            )
             try:
                 async with aclosing(answer) as events:
                     async for event in events:
                         terminal.show(event)
-                terminal.ground(house.chat.grounded(conversation), written=evidence)
+                terminal.ground(runtime.chat.grounded(conversation, NOBODY), written=evidence)
             finally:
                 terminal.end()
     return 0
@@ -166,10 +171,10 @@ def _cancel_at_sigterm() -> None:
 
 
 def _kept_or_passing(settings: Settings) -> AbstractContextManager[Path]:
-    """The data folder that was asked for; else one for now, since nobody wants to keep what is said in a terminal."""
-    from backend.media.passing import passing_folder
+    """Open the data folder that was asked for; else a temporary one: nobody wants a terminal's questions kept."""
+    from backend.media.scratch import scratch_folder
 
-    return nullcontext(settings.data_dir) if settings.data_dir != Settings().data_dir else passing_folder()
+    return nullcontext(settings.data_dir) if settings.data_dir != Settings().data_dir else scratch_folder()
 
 
 def batch(argv: Sequence[str]) -> int:
@@ -195,10 +200,10 @@ def batch(argv: Sequence[str]) -> int:
 async def _batch(settings: Settings, namespace: argparse.Namespace, text: str) -> int:
     from backend.batch.command import fill
     from backend.batch.files import find
-    from backend.batch.results import open_results
+    from backend.batch.outputs import open_results
     from backend.batch.run import Batch, still_true
-    from backend.chat.once import Once
-    from backend.house import open_house
+    from backend.chat.one_shot import OneShot
+    from backend.runtime import open_runtime
     from backend.tasks.registry import find_task
 
     _cancel_at_sigterm()
@@ -207,10 +212,10 @@ async def _batch(settings: Settings, namespace: argparse.Namespace, text: str) -
     with closing(open_results(namespace.out, folder, found.sources, preset, sys.stdout, text)) as results:
         results.keep(await still_true(results.rows, found.sources))
         with _kept_or_passing(settings) as data:
-            async with aclosing(open_house(settings, data)) as house:
-                once, pages = Once(house.chat, house.history), house.store.pages
+            async with aclosing(open_runtime(settings, data)) as runtime:
+                once, pages = OneShot(runtime.chat, runtime.history), runtime.store.pages
                 run = Batch(
-                    once, house.engine, pages, preset, text=text, video_frames=settings.video_frames,
+                    once, runtime.engine, pages, preset, text=text, video_frames=settings.video_frames,
                     evidence=namespace.evidence,
                 )  # fmt: skip
                 await fill(results, found, run, sys.stderr)
@@ -218,22 +223,27 @@ async def _batch(settings: Settings, namespace: argparse.Namespace, text: str) -
 
 
 def _with_schema(file: Path | None, preset: str, text: str) -> str:
-    """What is said to the model: the person's words, or the schema in a file."""
+    """The text for the model: the person's words, or the schema in a file."""
     if file is None:
         return text
-    from backend.tasks import own_schema
+    from backend.errors import InputError
+    from backend.tasks.forms import own_schema
+    from backend.tasks.registry import find_task, tasks
 
-    return own_schema.read(file.expanduser(), preset, text)
+    if not find_task(preset).takes_schema:
+        able = " or ".join(name for name, task in tasks().items() if task.takes_schema)
+        raise InputError(f"A schema goes with the preset {able}; add --preset {able}, or leave out --schema.")
+    return own_schema.read(file.expanduser(), text)
 
 
 def models(argv: Sequence[str]) -> int:
     """List the catalogue against what this machine has."""
     parser = _parser("models", "List the models we know, what they need, and what fits this machine.")
     parser.parse_args(argv)
-    from backend.listing import listing
-    from backend.machine import look
+    from backend.models.choose import listing
+    from backend.models.hardware import probe
 
-    print("\n".join(listing(look())))
+    print("\n".join(listing(probe())))
     return 0
 
 
@@ -261,8 +271,8 @@ def _check_address(host: str, port: int) -> None:
     except OSError as error:
         reason = {
             errno.EADDRINUSE: f"Port {port} is in use, perhaps by another Glimpse; choose another with --port.",
-            errno.EACCES: f"Port {port} needs more rights; choose one from 1024 on with --port.",
-            errno.EADDRNOTAVAIL: f"{host} is no address of this machine; choose another with --host.",
+            errno.EACCES: f"Port {port} needs administrator rights; choose one from 1024 on with --port.",
+            errno.EADDRNOTAVAIL: f"{host} is not an address of this machine; choose another with --host.",
         }.get(error.errno or 0, f"{host}:{port} cannot be opened ({error.strerror}); change --host or --port.")
         raise SettingsError(reason) from error
 
@@ -271,11 +281,11 @@ async def _note_loop(loops: list[asyncio.AbstractEventLoop]) -> None:
     loops.append(asyncio.get_running_loop())
 
 
-def _stop_answers(house: "House", loops: Sequence[asyncio.AbstractEventLoop]) -> None:
+def _stop_answers(runtime: "Runtime", loops: Sequence[asyncio.AbstractEventLoop]) -> None:
     """Stop what is being written in the page's event loop, so that it is kept as far as it came."""
     for loop in loops:
         with suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(house.chat.close(), loop).result(CLOSE_TIMEOUT)
+            asyncio.run_coroutine_threadsafe(runtime.chat.close(), loop).result(CLOSE_TIMEOUT)
 
 
 def _quit_at_the_second_signal() -> None:

@@ -142,6 +142,18 @@
     centre(shown);
   };
 
+  // A new figure begins where its first box is, once it has a height: that box may be below the part in sight.
+  const begin = () => {
+    const box = first(`${panel} figure:not([hidden]) .box`);
+    if (!box) return;
+    new ResizeObserver((_, once) => {
+      const { bottom, height } = box.getBoundingClientRect();
+      if (!height) return;
+      once.disconnect();
+      if (!chosen && bottom > box.closest(".stage").getBoundingClientRect().bottom) centre(box);
+    }).observe(box.closest(".canvas"));
+  };
+
   // A correction draws the figure anew.
   const follow = (root) =>
     new MutationObserver((changes) => {
@@ -149,7 +161,10 @@
       if (chosen && (boxes(chosen).length || links().nowhere?.[chosen])) {
         mark();
         say(words(chosen));
-      } else if (chosen && !all("#result-text .row").some((row) => row.dataset.key === chosen)) chosen = null;
+      } else {
+        if (chosen && !all("#result-text .row").some((row) => row.dataset.key === chosen)) chosen = null;
+        begin();
+      }
     }).observe(root, { childList: true, subtree: true });
   new MutationObserver((_, once) => {
     const root = first(panel);

@@ -1,4 +1,4 @@
-"""What a person can set, from the command line or the environment, as one frozen value.
+"""Reads what a person can set, from the command line or the environment, into one frozen value.
 
 Each field says its own option: name, environment variable, help, limits. It knows no engine and no page.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from backend.engine.spec import Compile, EngineSpec, Quantization
+from backend.engine.engine import Compile, EngineSpec, LocalSpec, Quantization, ScriptedSpec
 from backend.errors import SettingsError
 from backend.types import ReaderPolicy
 
@@ -171,8 +171,10 @@ class Settings:
             return self.host == "localhost"
 
     def engine_spec(self, model: str, quantization: Quantization) -> EngineSpec:
-        """What the engine is to run, once it is known which model."""
-        return EngineSpec(
+        """Make the spec of the engine for this model."""
+        if model == ScriptedSpec().model:
+            return ScriptedSpec()
+        return LocalSpec(
             model=model,
             revision=self.revision,
             quantization=quantization,

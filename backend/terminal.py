@@ -1,4 +1,4 @@
-"""A question and its answer on a terminal: what is a file and what is text, and how events look in one line.
+"""Reads a question from a command's words and shows its answer on a terminal: files or text, events in one line.
 
 Knows no page, no engine and no command line.
 """
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from backend.chat.grounds import NOWHERE, Grounded, json_with_evidence
+from backend.chat.results import NOWHERE, Grounded, json_with_evidence
 from backend.errors import InputError
-from backend.tasks.json_text import named
-from backend.types import Finished, Progress, Queued, Restarted, StreamEvent, TextDelta
+from backend.tasks.forms.json_text import named
+from backend.types import Finished, PartDone, Progress, Queued, Restarted, StreamEvent, TextDelta
 
 _MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts|pdf)", re.IGNORECASE)
 _CLEAR = "\r\x1b[K"
@@ -21,7 +21,7 @@ _CONTROLS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\t"), ord("\n")
 
 
 def sort_words(words: Sequence[str], stdin: TextIO | None = None) -> tuple[list[Path], str]:
-    """The files and the text among the words of a command; "-" is the text on standard input.
+    """Sort the words of a command into files and text; "-" is the text on standard input.
 
     Raises:
         InputError: a word is a file name by its looks, and there is no such file.
@@ -48,7 +48,7 @@ def _is_file(path: Path) -> bool:
 
 
 def standing(found: Grounded) -> list[str]:
-    """How much of a result stands on its image, and what stands nowhere or only nearly; nothing where all stands."""
+    """Say how much of a result stands on its image, and which values do not, or only nearly; nothing if all do."""
     marked = [one for one in found.evidence if one.kind != "exact"]
     if not marked:
         return []
@@ -77,11 +77,14 @@ class Terminal:
             case TextDelta(text):
                 self._note("")
                 self._write(text.translate(_CONTROLS) if self._out.isatty() else text)
+            case PartDone():
+                self.end()
+                self._err.write("(a picture is part of the answer; ask on the page to see it)\n")
             case Restarted() if self._whole:
                 self._held = ""
             case Restarted():
                 self.end()
-                self._err.write("(not right yet; written again)\n")
+                self._err.write("(the first try did not fit the form; trying again)\n")
             case Queued(position):
                 self._note(f"queued as number {position}")
             case Progress():

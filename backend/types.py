@@ -50,6 +50,11 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
 
+    @classmethod
+    def said(cls, text: str) -> "Message":
+        """Make an answer of a text; an empty text makes one without parts."""
+        return cls("assistant", (TextPart(text),) if text else ())
+
     @property
     def text(self) -> str:
         """All text parts, joined by newlines."""
@@ -63,7 +68,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How tokens are drawn. None leaves a value to the model's own generation config; temperature 0 is greedy."""
+    """Sets how tokens are sampled. None leaves a value to the model's generation config; temperature 0 is greedy."""
 
     max_new_tokens: int | None = None
     temperature: float | None = None
@@ -76,30 +81,36 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What every token of an answer must fit: a JSON Schema as JSON text, or a grammar in llguidance's Lark."""
+    """Constrains an answer: a JSON Schema as JSON text, or a grammar in llguidance's Lark.
+
+    `copies`: the grammar allows only text that was read on an image. A token's probability is then taken among the
+    allowed tokens, since what else the model would have said is no sign of doubt.
+    """
 
     kind: Literal["json", "lark"]
     text: str
+    copies: bool = False
 
 
 Reading = Literal["none", "evidence", "amounts", "text"]
-"""What is done with the text on the images of a request, which a model that works from text is given in any case.
+"""How the text on the images of a request is used; a model that works from text gets it in its prompt in any case.
 
-"evidence" has it read, so that it can be said where the answer's values stand; "amounts" does so and answers with a
-sentence where no amount is printed; "text" answers with the text itself where the model works from it.
+"evidence" has it read, to find where the answer's values stand; "amounts" does so and answers with a sentence where no
+amount is printed; "text" answers with the text itself where the model works from it.
 """
 
 
 ReaderPolicy = Literal["auto", "always", "never"]
-"""Which models are given the text on images: those trained for it; all; none, and then nothing is read at all."""
+"""Which models get the text on images in their prompt: those trained for it; all; none, and then no text is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What the engine is asked: the whole conversation, system prompt first where there is one, user turn last.
+    """Asks the engine for one answer: the whole conversation, system prompt first if there is one, user turn last.
 
-    `owner` is whose request it is, for the queue; "" where people do not log in, and each conversation stands alone.
-    With a `grammar`, an answer that ended by itself is one of its sentences, and one that was cut begins one.
+    `owner` is who sent it, for a fair queue; "" where nobody logs in, and each conversation counts as one owner. With
+    a `grammar`, a finished answer is valid under it, and one that was cut by the token limit is a valid prefix.
+    `cache_key` names the prefix cache to continue on and to keep; None takes the conversation's own.
     """
 
     conversation_id: str
@@ -109,19 +120,22 @@ class GenerationRequest:
     owner: str = ""
     grammar: Grammar | None = None
     reading: Reading = "none"
+    cache_key: str | None = None
 
     @property
     def images(self) -> int:
-        """How many images the conversation shows, clips aside."""
+        """Count the images that the conversation shows, clips aside."""
         return sum(isinstance(part, ImagePart) for message in self.messages for part in message.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost. Times in seconds; `time_to_first_token` and `seconds` count from the start of the work.
+    """Counts what an answer cost.
 
-    `left_out` counts the oldest turns that had no room, and `shown` says in words how images and clips were shown
-    where all of them had none. `read` says in words what was done with the text on the images, where anything was.
+    Times are in seconds; `time_to_first_token` and `seconds` count from the start of the work. `left_out` is how many
+    of the oldest turns were dropped to fit the context. `detail` is by how many steps images and clips were reduced to
+    fit, 0 where they were not, and `shown` says how, e.g. "images in one tile". `read` says what was done with the
+    text on the images, where anything was. Sentences are for people, numbers for code.
     """
 
     prompt_tokens: int
@@ -134,6 +148,7 @@ class Usage:
     left_out: int = 0
     shown: str = ""
     read: str = ""
+    detail: int = 0
 
     @property
     def tokens_per_second(self) -> float:
@@ -153,20 +168,21 @@ class Queued:
 class Progress:
     """Work before the first token, in words a person reads ("reading the clip"); total 0 where it is not known.
 
-    More than a thousand of something are bytes. `left` is how many seconds it takes still, where that is known.
+    `unit` is what is counted. `left` is how many seconds it takes still, where that is known.
     """
 
     stage: str
     done: int = 0
     total: int = 0
     left: float | None = None
+    unit: Literal["", "bytes"] = ""
 
     @property
     def words(self) -> str:
-        """As a person reads it: "reading the clip 23/64", "loading the model 4.0 of 10.0 GB, about 40 s left"."""
+        """Put it in words: "reading the clip 23/64", "loading the model 4.0 of 10.0 GB, about 40 s left"."""
         if not self.total:
             return self.stage
-        if self.total <= 1000:
+        if self.unit != "bytes":
             return f"{self.stage} {self.done}/{self.total}"
         unit, name = (10**9, "GB") if self.total >= 10**9 else (10**6, "MB")
         return f"{self.stage} {self.done / unit:.1f} of {self.total / unit:.1f} {name}{_left(self.left)}"
@@ -181,30 +197,37 @@ def _left(seconds: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of the answer, never half a character, and how many tokens it was drawn as."""
+    """The next piece of the answer's text, never half a character, and how many tokens it took."""
 
     text: str
     tokens: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
+class PartDone:
+    """Adds a finished part that is not text to the answer: a picture or a clip that the media store already holds."""
+
+    part: MediaPart
+
+
+@dataclass(frozen=True, slots=True)
 class Restarted:
-    """The answer begins anew, because of what is wrong with it so far; the text of all deltas before this is void."""
+    """Voids all deltas and parts so far: the answer begins anew, because of `why`."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """Characters [start, end) of an answer that the model wrote with this probability, from 0 to 1.
+    """Marks characters [start, end) of an answer with the probability that the model gave them, from 0 to 1.
 
-    `again` is whether it has read them a second time, on a closer look; what it was sure of then stands here too.
+    `reread`: the model has read this field a second time, larger; it is listed then even where the model was sure.
     """
 
     start: int
     end: int
     probability: float
-    again: bool = False
+    reread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,15 +239,21 @@ class Finished:
     unsure: tuple[Unsure, ...] = ()
 
 
-StreamEvent = Queued | Progress | TextDelta | Restarted | Finished
+StreamEvent = Queued | Progress | TextDelta | PartDone | Restarted | Finished
+
+
+Capability = Literal["images", "video", "json", "lark", "probabilities", "reads_text"]
+"""Names what an engine can do with a model: show it images, and clips as video; constrain an answer by a JSON Schema,
+or by a grammar in Lark; give each token's probability. "reads_text": the model was trained to read the text on images
+in its prompt.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """The loaded model as the page needs to know it. `sampling` holds the model's own defaults, all filled in.
 
-    `canvas` is how many pixels of one image it sees at most, what is larger being shrunk; 0 where that is not known.
-    `reads_text` is whether it was trained to be given the text on each image as well.
+    `canvas` is the most pixels of one image that it sees, larger images being shrunk; 0 where that is not known.
     """
 
     id: str
@@ -233,11 +262,14 @@ class ModelInfo:
     context_length: int
     precision: str
     device: str
-    images: bool
-    video: bool
+    capabilities: frozenset[Capability]
     sampling: SamplingParams
     canvas: int = 0
-    reads_text: bool = False
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the model was trained to find the text of each image in its prompt."""
+        return "reads_text" in self.capabilities
 
 
 EngineState = Literal["loading", "ready", "failed", "closed"]
@@ -245,7 +277,7 @@ EngineState = Literal["loading", "ready", "failed", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """Where the engine stands. `detail` is one line for a person; `done` of `total` counts bytes while loading.
+    """The state of the engine. `detail` is one line for a person; `done` of `total` counts bytes while loading.
 
     `left` is how many seconds the load takes still, where that is known.
     """

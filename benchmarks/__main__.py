@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{name} ...", file=sys.stderr, flush=True)
         there = importlib.util.find_spec(MEASURES[name][0])
         values = _in_child(name, arguments.quick) if there else Found()
-        failed += [name] if values is None else []
+        if values is None:
+            failed.append(name)
         found |= dict.fromkeys(MEASURES[name][1:]) | (values or {})
     print(f"{time.monotonic() - started:.0f} s in all", file=sys.stderr)
     if failed:

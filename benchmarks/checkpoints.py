@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, GenerationConfig, MllamaConfig, MllamaFo
 from transformers.models.mllama.configuration_mllama import MllamaTextConfig, MllamaVisionConfig
 from transformers.models.mllama.image_processing_pil_mllama import MllamaImageProcessorPil
 
-from backend.catalog import POCKET
+from backend.models.catalog import POCKET
 
 TILE = 448
 QUICK = {"hidden": 256, "layers": 6, "vision_hidden": 64}  # sizes of a random Mllama, to see whether a measure runs

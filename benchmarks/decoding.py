@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from backend.engine.local import LocalEngine
-from backend.engine.process import ProcessEngine
-from backend.engine.spec import EngineSpec
+from backend.engine.engine import LocalSpec
+from backend.engine.local.engine import LocalEngine
+from backend.engine.process.engine import ProcessEngine
 from benchmarks.bench import bench, closing, user
 from benchmarks.checkpoints import endless_pocket
 from benchmarks.pairs import median_ratio, note, timed
@@ -28,7 +28,7 @@ def measure(quick: bool) -> dict[str, float]:
     tokens, pairs = (64, 1) if quick else (512, 7)
     with bench(SIDE) as here:
         model = endless_pocket(here.folder / "model", tokens)
-        spec = EngineSpec(str(model), device="cpu", offline=True)
+        spec = LocalSpec(str(model), device="cpu", offline=True)
         local, child = LocalEngine(spec, here.store), ProcessEngine(spec, here.folder / "media")
         with closing(here, local, child):
             asked = (user(QUESTION, here.image),)

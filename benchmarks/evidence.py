@@ -44,7 +44,8 @@ def _page(run: int) -> Page:
     lines = []
     for number, (left, right) in enumerate(rows):
         lines.append(Line(left, _quad(20, number * 24, left)))
-        lines += [Line(right, _quad(420, number * 24, right))] if right else []
+        if right:
+            lines.append(Line(right, _quad(420, number * 24, right)))
     return Page(560, 24 * len(rows), tuple(lines))
 
 

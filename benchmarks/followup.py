@@ -7,9 +7,8 @@ import statistics
 from dataclasses import replace
 from uuid import uuid4
 
-from backend.engine.engine import Engine
-from backend.engine.local import LocalEngine
-from backend.engine.spec import EngineSpec
+from backend.engine.engine import Engine, LocalSpec
+from backend.engine.local.engine import LocalEngine
 from backend.types import Message
 from benchmarks.bench import Bench, bench, closing, reply, user
 from benchmarks.checkpoints import QUICK, TILE, random_mllama
@@ -28,7 +27,7 @@ def measure(quick: bool) -> dict[str, float]:
     """followup_ratio: turn 6 that continues over turn 6 read anew; followup_growth: turn 10 over turn 2."""
     ratios, growths = [], []
     with bench(2 * TILE) as here:
-        spec = EngineSpec(
+        spec = LocalSpec(
             str(random_mllama(here.folder / "model", **(QUICK if quick else {}))), device="cpu", offline=True
         )
         engine = LocalEngine(spec, here.store)

@@ -207,7 +207,7 @@ def _dynamic(model: Any, shape: Shape, tiles: int, gbs: float) -> Found:
 
 def _compiled(model: Any, shape: Shape, tiles: int, gbs: float) -> Found:
     """Tokens a second of the engine's compiled step."""
-    from backend.engine.compiled import LENGTHS, CompiledDecoder, Size, can_compile
+    from backend.engine.local.compiled import LENGTHS, CompiledDecoder, Size, can_compile
 
     if not can_compile(model):
         why = f"transformers {version('transformers')} has no cache of fixed size for Mllama (from 5.18 on)"

@@ -12,12 +12,12 @@ from typing import Any
 
 from PIL import Image
 
-from backend.engine.grammar import GrammarProcessor
-from backend.engine.loader import load
-from backend.engine.spec import EngineSpec
-from backend.engine.transformers import Generator
-from backend.media.frame import Frame
-from backend.tasks import receipt
+from backend.engine.engine import LocalSpec
+from backend.engine.local.generator import Generator
+from backend.engine.local.grammar import GrammarProcessor
+from backend.engine.local.load import load
+from backend.media.clip import Frame
+from backend.tasks.presets import receipt
 from backend.types import GenerationRequest, ImagePart, Message, SamplingParams, StreamEvent, TextPart, VideoPart
 from benchmarks.checkpoints import QUICK, random_mllama
 
@@ -27,7 +27,7 @@ TOKENS, FEW = 400, 100
 
 
 class _Example:
-    """The example receipt, as the store would hand it out; and an outlet that nobody reads."""
+    """The example receipt, as the store would hand it out; and an event sink that nobody reads."""
 
     def image(self, media_id: str) -> Image.Image:
         return Image.open(ASSETS / "examples" / "receipt.png").convert("RGB")
@@ -75,7 +75,7 @@ def measure(quick: bool = False) -> dict[str, float | None]:
 
 def _least(model: Path, tokens: int, runs: int) -> float:
     example = _Example()
-    generator = Generator(load(EngineSpec(str(model), device="cpu"), lambda done, total: None), example)
+    generator = Generator(load(LocalSpec(str(model), device="cpu"), lambda done, total: None), example)
     return round(min(_share(generator, example, run, tokens) for run in range(runs)), 4)
 
 

@@ -4,11 +4,11 @@ import select
 import statistics
 from pathlib import Path
 
-from backend.media.decoder import Decoder
-from backend.media.frame import Frame
+from backend.media.clip import Frame
+from backend.media.formats import MediaLimits
 from backend.media.image import read_image
-from backend.media.limits import MediaLimits
-from backend.media.worker import Job
+from backend.media.sandbox.pool import Decoder
+from backend.media.sandbox.worker import DecodeJob
 from benchmarks.bench import Bench, bench, photo
 from benchmarks.pairs import note, timed
 
@@ -44,7 +44,7 @@ def _in_child(here: Bench, decoder: Decoder, path: Path, number: int) -> float:
     out = here.folder / f"raw-{number}"
     out.mkdir()
     limits = MediaLimits()
-    job = Job("image", str(path), str(out), path.name, limits.image_seconds, limits, pixels=limits.clean_pixels)
+    job = DecodeJob("image", str(path), str(out), path.name, limits.image_seconds, limits, pixels=limits.clean_pixels)
     _wait_for_spare(decoder)
     seconds = timed(lambda: here.run(decoder.decode(job, save)))
     if len(pictures) != 1:
@@ -59,6 +59,6 @@ def _here(path: Path) -> None:
 def _wait_for_spare(decoder: Decoder) -> None:
     """Until the spare child has said that its imports are done; what it said stays unread."""
     decoder.warm()
-    spare = decoder._spare
-    if spare and spare._process.stdout:
-        select.select([spare._process.stdout], [], [], 60)
+    spare = decoder.spare
+    if spare and spare.stdout:
+        select.select([spare.stdout], [], [], 60)

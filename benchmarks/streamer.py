@@ -7,15 +7,15 @@ import time
 import torch
 from transformers import AutoTokenizer
 
-from backend.catalog import POCKET
-from backend.engine.streamer import TokenStreamer
+from backend.engine.local.decode import TokenStreamer
+from backend.models.catalog import POCKET
 
 TOKENS = 4096
 
 
 def measure(quick: bool) -> dict[str, float]:
     """streamer_ms: milliseconds for all of it, a token at a time."""
-    tokenizer = AutoTokenizer.from_pretrained(POCKET.id)._tokenizer
+    tokenizer = AutoTokenizer.from_pretrained(POCKET.id).backend_tokenizer
     row = json.dumps({"name": "Käse", "price": 4.2, "count": 3}, ensure_ascii=False)
     ids = torch.tensor(tokenizer.encode(row * 200, add_special_tokens=False).ids[:TOKENS])
     if len(ids) < TOKENS:

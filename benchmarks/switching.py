@@ -6,9 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from backend.engine.process import ProcessEngine
-from backend.engine.scripted import SCRIPTED
-from backend.engine.spec import EngineSpec
+from backend.engine.engine import EngineSpec, LocalSpec, ScriptedSpec
+from backend.engine.process.engine import ProcessEngine
 from backend.types import GenerationRequest, Message, SamplingParams, TextPart
 from benchmarks.checkpoints import QUICK, random_mllama
 
@@ -19,11 +18,11 @@ def measure(quick: bool = False) -> dict[str, float]:
     """The share of a model's memory that is free again, and the seconds until the next engine answered."""
     with tempfile.TemporaryDirectory() as folder:
         model = random_mllama(Path(folder) / "model", **(QUICK if quick else {}))
-        return asyncio.run(_measure(EngineSpec(str(model), device="cpu"), Path(folder)))
+        return asyncio.run(_measure(LocalSpec(str(model), device="cpu"), Path(folder)))
 
 
 async def _measure(large: EngineSpec, store: Path) -> dict[str, float]:
-    engine = ProcessEngine(EngineSpec(SCRIPTED.id), store)
+    engine = ProcessEngine(ScriptedSpec(), store)
     async with asyncio.timeout(PATIENCE):
         await _answer(engine)
         before = _taken()
@@ -31,7 +30,7 @@ async def _measure(large: EngineSpec, store: Path) -> dict[str, float]:
         await _answer(engine)
         during = _taken()
         began = time.monotonic()
-        engine.switch(EngineSpec(SCRIPTED.id))
+        engine.switch(ScriptedSpec())
         await _answer(engine)
         seconds = time.monotonic() - began
     returned = (during - _taken()) / (during - before)

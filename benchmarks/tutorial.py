@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, TextIteratorStreamer
 
-from backend.engine.process import ProcessEngine
-from backend.engine.spec import EngineSpec
+from backend.engine.engine import LocalSpec
+from backend.engine.process.engine import ProcessEngine
 from backend.types import Message
 from benchmarks.bench import Bench, bench, closing, reply, user
 from benchmarks.checkpoints import QUICK, TILE, random_mllama
@@ -43,7 +43,7 @@ def measure(quick: bool) -> dict[str, float]:
     firsts, totals = [], []
     with bench(2 * TILE) as here:
         model = random_mllama(here.folder / "model", **(QUICK if quick else SIZES))
-        engine = ProcessEngine(EngineSpec(str(model), device="cpu", offline=True), here.folder / "media")
+        engine = ProcessEngine(LocalSpec(str(model), device="cpu", offline=True), here.folder / "media")
         tutorial = Tutorial(model)
         with closing(here, engine):
             here.ask(engine, (user(QUESTIONS[0], here.image),), 2)

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 from transformers.video_utils import load_video
 
-from backend.media.pyav import cores
 from backend.media.video import sample_frames
+from backend.media.video.pyav import cores
 from benchmarks.clips import LONG_GOP, MINUTE, PERIOD, RATE, SHORT_GOP, SHORT_PERIOD, Pixels, clip, read_number
 
 FRAMES = 64

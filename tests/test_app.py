@@ -8,14 +8,10 @@ import http.client
 import json
 import logging
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,73 +19,17 @@ from gradio_client import Client
 from PIL import Image
 
 import app
-from backend.catalog import CATALOG, FLAGSHIP, POCKET
-from backend.engine.spec import EngineSpec
+from backend.engine.engine import ScriptedSpec
 from backend.history import History
-from backend.house import engine_spec
-from backend.last_model import keep
-from backend.machine import Gpu, Machine
+from backend.models.catalog import CATALOG, FLAGSHIP, POCKET
+from backend.models.choose import keep
+from backend.models.hardware import Gpu, Machine
+from backend.runtime import engine_spec
 from backend.settings import Settings, with_password
-from backend.tasks.receipt import parse
+from backend.tasks.forms.receipt_schema import parse
+from tests.support.program import ROOT, TIMEOUT, Start, ended, engine_of, gone
 
-ROOT = Path(__file__).parent.parent
-TIMEOUT = 60  # seconds after which a test has failed; none comes near
 ECHO = "This is the scripted engine; it has no model. It saw turn 1, "
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts `app.py` with a home and a temporary folder of its own."""
-    running: list[tuple[subprocess.Popen[str], threading.Timer]] = []
-    home, temporary = tmp_path / "home", tmp_path / "tmp"
-    home.mkdir()
-    temporary.mkdir()
-
-    def start(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GLIMPSE_", "XDG_"))}
-        environ = kept | {"HOME": str(home), "TMPDIR": str(temporary)} | variables
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        command = [sys.executable, str(ROOT / "app.py"), *arguments]
-        # Where the tests themselves run in a shell's background, Ctrl-C is ignored, and a child would inherit that.
-        listen = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
-        process = subprocess.Popen(command, cwd=tmp_path, env=environ, text=True, preexec_fn=listen, **pipes)
-        watchdog = threading.Timer(TIMEOUT, process.kill)
-        watchdog.start()
-        running.append((process, watchdog))
-        return process
-
-    yield start
-    for process, watchdog in running:
-        watchdog.cancel()
-        process.kill()
-        process.communicate()
-
-
-def ended(process: "subprocess.Popen[str]", text: str | None = None) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error of a process that ends by itself."""
-    out, err = process.communicate(text, timeout=TIMEOUT)
-    return process.returncode, out, err
-
-
-def engine_of(process: "subprocess.Popen[str]") -> int:
-    """The engine's process; it is the child of a thread, so every thread is asked."""
-    threads = Path(f"/proc/{process.pid}/task").iterdir()
-    found = {int(child) for thread in threads for child in (thread / "children").read_text().split()}
-    (engine,) = [pid for pid in found if "backend.engine.worker" in Path(f"/proc/{pid}/cmdline").read_text()]
-    return engine
-
-
-def gone(pid: int) -> bool:
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], TIMEOUT)[0])
-    finally:
-        os.close(descriptor)
 
 
 def python(code: str) -> str:
@@ -98,7 +38,9 @@ def python(code: str) -> str:
 
 
 def test_the_page_s_process_never_imports_torch():
-    modules = "app, ui.blocks, backend.chat, backend.engine.process, backend.catalog, backend.machine"
+    modules = (
+        "app, ui.page, backend.chat, backend.engine.process.engine, backend.models.catalog, backend.models.hardware"
+    )
     heavy = "['torch', 'transformers', 'accelerate', 'bitsandbytes']"
     assert python(f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])") == "[]\n"
 
@@ -147,9 +89,9 @@ def test_ask_reads_a_question_from_standard_input(start: Start):
 def test_ask_keeps_the_conversation_in_a_data_folder_that_is_named(start: Start, tmp_path: Path):
     assert ended(start("ask", "--model", "scripted", "--data-dir", "kept", "Hello"))[0] == 0
     history = History(tmp_path / "kept" / "history.db")
-    (summary,) = history.conversations()
-    (turn,) = history.turns(summary.id)
-    assert (turn.user.text, turn.reply, turn.model) == ("Hello", f"{ECHO}the text “Hello”.", "scripted")
+    (summary,) = history.conversations(owner="")
+    (turn,) = history.turns(summary.id, owner="")
+    assert (turn.user.text, turn.answer.text, turn.model) == ("Hello", f"{ECHO}the text “Hello”.", "scripted")
     history.close()
 
 
@@ -244,16 +186,16 @@ def test_an_answer_that_is_being_written_when_the_page_ends_is_kept_as_stopped(s
     process.send_signal(signal.SIGTERM)
     assert ended(process)[:2] == (0, "")
     history = History(tmp_path / "data" / "history.db")
-    (summary,) = history.conversations()
-    (turn,) = history.turns(summary.id)
-    assert (turn.reply[:4], turn.finish_reason, turn.error) == ("This", "cancelled", None)
+    (summary,) = history.conversations(owner="")
+    (turn,) = history.turns(summary.id, owner="")
+    assert (turn.answer.text[:4], turn.finish_reason, turn.error) == ("This", "cancelled", None)
     history.close()
     client.close()
 
 
 def test_the_model_that_was_chosen_on_the_page_answers_at_the_next_start(start: Start, tmp_path: Path):
     (tmp_path / "data").mkdir()
-    keep(tmp_path / "data", EngineSpec("scripted"))
+    keep(tmp_path / "data", ScriptedSpec())
     process, lines = opened(start, model=())
     client = Client(lines[-1].removeprefix("Glimpse is ready: ").strip(), verbose=False)
     assert client.predict({"text": "Hi", "files": []}, api_name="/chat").startswith(ECHO[:-7])
@@ -282,7 +224,7 @@ def test_a_port_in_use_is_one_sentence_and_nothing_is_started(start: Start):
 
 
 def test_an_address_of_another_machine_is_one_sentence(start: Start):
-    sentence = "glimpse: 192.0.2.1 is no address of this machine; choose another with --host.\n"
+    sentence = "glimpse: 192.0.2.1 is not an address of this machine; choose another with --host.\n"
     assert ended(start("--host", "192.0.2.1")) == (1, "", sentence)
 
 
@@ -342,7 +284,7 @@ BIG = Machine((Gpu("RTX 4090", 24 * 2**30, 22 * 2**30),), 30 * 2**30, cuda_torch
 def test_models_lists_the_catalogue_against_this_machine(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr("backend.machine.look", lambda: BIG)
+    monkeypatch.setattr("backend.models.hardware.probe", lambda: BIG)
     assert app.main(["models"]) == 0
     head, *rows, empty, default = capsys.readouterr().out.splitlines()
     assert " ".join(head.split()) == "--model sees context GiB in 4 bits, 8 bits, full fits here licence"
@@ -355,8 +297,8 @@ def test_models_lists_the_catalogue_against_this_machine(
 def test_the_choice_of_the_model_is_one_line_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr("backend.house.look", lambda: BIG)
-    with caplog.at_level(logging.INFO, logger="backend.house"):
+    monkeypatch.setattr("backend.runtime.probe", lambda: BIG)
+    with caplog.at_level(logging.INFO, logger="backend.runtime"):
         assert engine_spec(Settings(queue_size=3)).model == FLAGSHIP.id
     assert [record.message for record in caplog.records] == [
         "The model is Llama 3.2 11B Vision in 4 bits through bitsandbytes: the RTX 4090 has 22.0 GiB free and "
@@ -367,7 +309,7 @@ def test_the_choice_of_the_model_is_one_line_in_the_log(
 def test_a_model_may_be_named_shortly_and_one_that_will_hardly_fit_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr("backend.house.look", lambda: BIG)
+    monkeypatch.setattr("backend.runtime.probe", lambda: BIG)
     assert engine_spec(Settings(model="pocket")).model == POCKET.id
     assert engine_spec(Settings(model="org/unknown", revision="v1")).model == "org/unknown"
     assert caplog.records == []

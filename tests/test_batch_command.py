@@ -17,9 +17,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.test_app import TIMEOUT, Start, ended, engine_of, gone, start
-
-__all__ = ["start"]  # the fixture
+from tests.support.program import TIMEOUT, Start, ended, engine_of, gone
 
 README = Path(__file__).parent.parent / "README.md"
 RUN = ("batch", "in", "--model", "scripted")
@@ -179,7 +177,7 @@ def test_on_a_terminal_a_line_shows_how_far_it_is(start: Start, folder: Path, tm
     [
         (("empty", "--out", "r.jsonl"), "There are no pictures and PDFs in empty; choose another folder or preset."),
         (("nowhere", "--out", "r.jsonl"), "There is no folder nowhere; check its name."),
-        (("in", "--out", "r.json"), "“r.json” is no place for results; write --out FILE.jsonl"),
+        (("in", "--out", "r.json"), "Results cannot be written to “r.json”; use --out FILE.jsonl"),
         (("in", "--out", "r.csv", "--preset", "poem"), "There is no preset “poem”; choose one of chat, caption"),
         (("in", "--out", "r.csv", "--preset", "describe_video"), "There are no clips in in (5 other files)"),
         (("in", "--out", "no/where/r.csv"), "no/where/r.csv.jsonl cannot be written (No such file or directory)"),

@@ -1,1 +1,1 @@
-"""The page: everything that knows Gradio. It asks `backend` and is asked by `app.py` alone."""
+"""Shows the page: everything that knows Gradio. It calls `backend`, and `app.py` alone calls it."""

@@ -1,4 +1,4 @@
-"""Gradio's shapes to values: what a page or a client posts becomes text and paths. Pure.
+"""Converts Gradio's shapes to values: what a page or a client posts becomes text and paths. Pure.
 
 Gradio posts one message in three shapes: paths as text on submit, file dicts on retry, a bare text on edit.
 """
@@ -30,7 +30,7 @@ class Posted:
 
 
 def read_message(posted: object) -> Posted:
-    """A message in any of Gradio's shapes; what is neither text nor a file is dropped."""
+    """Read a message in any of Gradio's shapes; what is neither text nor a file is dropped."""
     if isinstance(posted, str):
         return Posted(_plain(posted))
     if not isinstance(posted, Mapping):

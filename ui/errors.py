@@ -1,4 +1,4 @@
-"""How an error of ours reaches the page."""
+"""Shows the errors of `backend.errors` on the page."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from backend.errors import GlimpseError
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Show a person what they can do about an error; Gradio shows anything else as an error without words."""
+    """Show an error's sentence to the person; Gradio shows any other error without words."""
     try:
         yield
     except GlimpseError as error:

@@ -1,4 +1,4 @@
-"""Where the values of a result stand, as the panel shows it: boxes on images, signs in tables, a sentence. Pure.
+"""Shows where the values of a result stand: boxes on images, signs in tables, a sentence. Pure.
 
 Every box and every sign says in words what its colour and its line say.
 """
@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from backend.chat.grounds import Grounded, values_of
+from backend.chat.results import Grounded, values_of
 from backend.evidence import Evidence
 from backend.reader.page import Page, Quad, bounds
-from backend.tasks.json_text import named
+from backend.tasks.forms.json_text import named
 from backend.tasks.result import Result
-from ui.sheet import CHECK, Sheet, sheet
+from ui.result_tables import CHECK, ResultTable, sheet
 
 Look = Literal["exact", "near", "row"]
 """How a box is drawn: a value as it stands, a value that nearly stands there, a row of text that was read."""
@@ -37,10 +37,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What the page's script knows beside the boxes: in which cell of which table each value is.
+    """Tells the page's script, beside the boxes, in which cell of which table each value is.
 
-    `fields` are the paths of the table of fields, row by row, `items` those of the items, cell by cell. `nowhere` is
-    what is said of the values without a box, by their paths.
+    `fields` are the paths of the table of fields, row by row, `items` those of the items, cell by cell. `nowhere` has
+    the labels of the values without a box, by their paths.
     """
 
     fields: tuple[str, ...] = ()
@@ -49,17 +49,18 @@ class Links:
 
 
 def sentence(found: Grounded) -> str:
-    """How much of a result stands on its images; "" where nothing can be said."""
+    """Say how much of a result stands on its images; "" where nothing can be said."""
     if not found.summary:
         return ""
     kinds = [one.kind for one in found.evidence]
-    counts = [f"{kinds.count('near')} nearly"] * ("near" in kinds)
-    counts += [f"{kinds.count('nowhere')} nowhere"] * ("nowhere" in kinds)
+    counts = [f"{kinds.count('near')} nearly"] if "near" in kinds else []
+    if "nowhere" in kinds:
+        counts.append(f"{kinds.count('nowhere')} nowhere")
     return " · ".join([found.summary, *counts])
 
 
 def boxes(found: Grounded) -> tuple[Box, ...]:
-    """The boxes of all values that stand somewhere, by image and from top to bottom."""
+    """Make the boxes of all values that stand somewhere, by image and from top to bottom."""
     labels = _labels(found)
     drawn = [
         Box(one.path, found.source_of(place), one.kind, place.quads, labels[one.path])
@@ -71,7 +72,7 @@ def boxes(found: Grounded) -> tuple[Box, ...]:
 
 
 def links(found: Grounded) -> Links:
-    """Which cells the values are in, and what is said of those that stand nowhere."""
+    """Make the links of values to cells, and the words for values that stand nowhere."""
     if not found.evidence:
         return Links()
     shown, labels = sheet(found.result), _labels(found)
@@ -83,8 +84,8 @@ def links(found: Grounded) -> Links:
     )
 
 
-def checked(shown: Sheet, found: Grounded) -> Sheet:
-    """The tables of a result with what the images have of each value in their column CHECK, before its doubts."""
+def checked(shown: ResultTable, found: Grounded) -> ResultTable:
+    """Add each value's evidence to the column CHECK of the tables, before its doubts."""
     if not found.evidence:
         return shown
     known = {one.path: one for one in found.evidence}
@@ -98,15 +99,15 @@ def checked(shown: Sheet, found: Grounded) -> Sheet:
 
 
 def names(result: Result) -> Callable[[str], str]:
-    """How the values of a result are called by their paths: "items 1, amount"; in a table "Amount, row 1"."""
-    shown = sheet(result) if result.whole else Sheet([])
+    """Return a function that names a value by its path: "items 1, amount"; in a table "Amount, row 1"."""
+    shown = sheet(result) if result.whole else ResultTable([])
     known = {} if shown.listed else _of_table(shown)
     head = dict(zip((f"[0][{number}]" for number in range(len(shown.names))), shown.names, strict=True))
     return lambda path: known.get(path) or (f"head, {head[path]}" if path in head else named(path))
 
 
 def rows_of(pages: Sequence[tuple[int, Page]]) -> tuple[Box, ...]:
-    """The boxes of the rows of text that were read, each page with the number of its image."""
+    """Make the boxes of the rows of text that were read, each page with the number of its image."""
     return tuple(
         Box(f"{image}/{number}", image, "row", tuple(page.lines[line].quad for line in row.lines), row.text)
         for image, page in pages
@@ -115,7 +116,7 @@ def rows_of(pages: Sequence[tuple[int, Page]]) -> tuple[Box, ...]:
 
 
 def first_image(drawn: Sequence[Box], count: int) -> int:
-    """The image to show first of so many: the one with most boxes, else the last."""
+    """Choose the image to show first of `count`: the one with most boxes, else the last."""
     numbers = [box.image for box in drawn]
     return max(set(numbers), key=lambda number: (numbers.count(number), -number), default=max(0, count - 1))
 
@@ -138,9 +139,11 @@ def _of_row(
     """The cell of an item: a sign if all of it stands there, else which of its values do not."""
     own = [(name, known[path]) for name, path in zip(names, paths, strict=False) if path in known]
     near, nowhere = ([name for name, one in own if one.kind == kind] for kind in ("near", "nowhere"))
-    signs = [f"{NOWHERE} {', '.join(nowhere)}"] * bool(nowhere) + [f"{NEAR} {', '.join(near)}"] * bool(near)
+    signs = [f"{sign} {', '.join(fields)}" for sign, fields in ((NOWHERE, nowhere), (NEAR, near)) if fields]
+    if own and not signs:
+        signs = [EXACT]
     where = _where(found, [one for _, one in own])
-    return " ".join(filter(None, (*(signs or [EXACT] * bool(own)), where, doubt)))
+    return " ".join(filter(None, (*signs, where, doubt)))
 
 
 def _where(found: Grounded, evidence: Sequence[Evidence]) -> str:
@@ -150,7 +153,7 @@ def _where(found: Grounded, evidence: Sequence[Evidence]) -> str:
 
 
 def _labels(found: Grounded) -> dict[str, str]:
-    """What is said of each value: `total: 60.30 — stands on the image`."""
+    """Label each value: `total: 60.30 — stands on the image`."""
     if not found.evidence:
         return {}
     values, called = values_of(found.result), names(found.result)
@@ -169,7 +172,7 @@ def _said(one: Evidence) -> str:
     return "nowhere on the image"
 
 
-def _of_table(shown: Sheet) -> dict[str, str]:
+def _of_table(shown: ResultTable) -> dict[str, str]:
     """The names of the values of a table, by column and row, or by line where there is one column."""
     one_column = len(shown.names) == 1
     return {

@@ -1,11 +1,11 @@
-"""The settings' fields: their names, their limits, what is read from them, what stands in them empty. Pure."""
+"""Defines the settings' fields: names, limits and placeholders, and reads their values. Pure."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from backend.errors import InputError
-from backend.media.limits import MediaLimits
+from backend.media.formats import MediaLimits
 from backend.types import ModelInfo, SamplingParams
 
 
@@ -59,7 +59,7 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What the settings say; `sampling` holds None where the model's own value stands.
+    """The values of the settings; `sampling` has None where the model's own value is used.
 
     Of a clip that is sent, `frames` frames of `interval` are shown, in seconds; None is its beginning or its end.
     `of_clips` is whether a person set any of this, so that a retry takes a clip's frames anew.
@@ -73,7 +73,7 @@ class Controls:
 
 
 def read_controls(values: Sequence[object], frames: int) -> Controls:
-    """The system prompt and the fields, in their order; `frames` where theirs is empty.
+    """Read the system prompt and the fields, in their order; `frames` where theirs is empty.
 
     Raises:
         InputError: a field holds what it cannot, or the interval is empty.
@@ -91,7 +91,7 @@ def read_controls(values: Sequence[object], frames: int) -> Controls:
 
 
 def placeholders(frames: int, model: ModelInfo | None) -> list[str]:
-    """What each field shows while it is empty."""
+    """Make the text that each field shows while it is empty."""
     own: dict[str, object] = {"frames": frames, "seed": "random", "start": "its start", "end": "its end"}
     own |= {name: value for name, value in (asdict(model.sampling) if model else {}).items() if value is not None}
     return [_shown(own.get(field.name)) for field in FIELDS]

@@ -1,4 +1,4 @@
-"""The figure of the panel: the images with boxes over them, and the text that was read on them, as HTML. Pure.
+"""Renders the panel's figure as HTML: the images with boxes over them, and the text that was read on them. Pure.
 
 The page's script (`assets/page.js`) links boxes, cells and rows by their keys; what they mean stands here in words.
 All text comes from images and models; it goes into the markup through the serializer of the standard library alone.
@@ -28,7 +28,7 @@ class Picture:
 def figure(
     pictures: Sequence[Picture], boxes: Sequence[Box], *, first: int = 0, said: str = "", links: Links = NO_LINKS
 ) -> str:
-    """The images, `first` in sight, their boxes, the sentence `said` above them, and what the signs mean."""
+    """Render the images, `first` in sight, with boxes, the sentence `said` above them, and what the signs mean."""
     root = Element("div", {"class": "evidence", "data-links": _data(links)})
     if said:
         SubElement(root, "p", {"class": "standing", "role": "status"}).text = said
@@ -46,7 +46,7 @@ def figure(
 
 
 def text(rows: Sequence[Box], count: int, *, first: int = 0) -> str:
-    """The rows of text of so many images, with a search and a button that copies those of the image in sight."""
+    """Render the rows of text of `count` images, with a search and a button that copies those in sight."""
     root = Element("section", {"class": "read", "aria-label": "Text on this image"})
     bar = SubElement(root, "div", {"class": "bar"})
     search = {"type": "search", "placeholder": "Search the text", "aria-label": "Search the text", "class": "find"}
@@ -82,7 +82,7 @@ def _picture(root: Element, number: int, picture: Picture, boxes: Sequence[Box],
 
 
 def _overlay(canvas: Element, size: tuple[int, int], boxes: Sequence[Box]) -> None:
-    """The boxes, in the image's own pixels: one can be reached with Tab, the others from there with the arrow keys."""
+    """Draw the boxes in the image's own pixels: one is reached with Tab, the others from there with the arrow keys."""
     name = "Text on the image" if boxes[0].look == "row" else "Values on the image"
     view = {"viewBox": f"0 0 {size[0]} {size[1]}", "role": "group", "aria-label": name, "preserveAspectRatio": "none"}
     svg = SubElement(canvas, "svg", view)

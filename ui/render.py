@@ -1,4 +1,4 @@
-"""Turns, events and figures to bubbles: what the chat shows, as Gradio's message dicts. Pure.
+"""Renders turns, events and figures as chat bubbles, Gradio's message dicts. Pure.
 
 Every turn is two messages, so that a bubble's index names its turn: the person's, and the answer's with what is said
 about it. The parts of a message are rows of their own, so the answer alone is copied by its copy button.
@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backend.catalog import POCKET, find, name_of
-from backend.chat.transcript import shown_in
+from backend.chat.conversation import shown_in
 from backend.errors import StorageError
 from backend.history import Turn
+from backend.models.catalog import POCKET, find, name_of
 from backend.tasks.registry import tasks
 from backend.types import (
     EngineStatus,
     FinishReason,
     ImagePart,
     MediaPart,
+    PartDone,
     Progress,
     Queued,
     Restarted,
@@ -30,8 +31,8 @@ from backend.types import (
     VideoPart,
 )
 from ui.convert import JOINER
-from ui.markdown import literal, neutralise
-from ui.strip import Clips, Seen, seen
+from ui.frame_strip import Clips, Seen, seen
+from ui.safe_markdown import literal, neutralise
 
 Bubble = dict[str, Any]
 
@@ -46,14 +47,14 @@ ABOUT_POCKET = (
 )
 CHOOSE = "For photos and talk choose a larger one here:"
 START = (
-    "For photos and talk start Glimpse with a larger one, `--model ID`; `app.py models` lists what fits this machine."
+    "For photos and talk start Glimpse with a larger one, `--model ID`; `glimpse models` lists what fits this machine."
 )
 
 NOTHING = Seen()
 
 
 class Media(Clips, Protocol):
-    """Where the page finds what was sent; `backend.media.store.MediaStore` fulfils it."""
+    """Finds the files of a message; `backend.media.store.MediaStore` fulfils it."""
 
     def original(self, media_id: str) -> Path:
         """The file as it came."""
@@ -68,17 +69,28 @@ class Media(Clips, Protocol):
         ...
 
     def note(self, media_id: str) -> str:
-        """What the person should know about how it was read; mostly nothing."""
+        """A sentence for the person where the file was not read whole, else nothing."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An answer that is being written: what is done before its next text, the text so far, how long it is awaited."""
+    """An answer that is being written: its progress before the next text, its parts so far, the seconds waited."""
 
     note: Queued | Progress | None = None
-    text: str = ""
+    pieces: tuple[str, ...] = ()
+    media: tuple[MediaPart, ...] = ()
     waited: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self.pieces)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the answer has no parts yet."""
+        return not self.pieces and not self.media
 
 
 def conversation(turns: Sequence[Turn], media: Media) -> list[Bubble]:
@@ -87,31 +99,34 @@ def conversation(turns: Sequence[Turn], media: Media) -> list[Bubble]:
     return [
         bubble
         for turn, of in zip(turns, speaks_of, strict=True)
-        for bubble in (asked(turn, media), answered(turn, of))
+        for bubble in (asked(turn, media), answered(turn, media, of))
     ]
 
 
 def asked(turn: Turn, media: Media) -> Bubble:
-    """What the person sent: the files, the preset's name, the words."""
+    """Render what the person sent: the files, the preset's name, the words."""
     rows = [row for part in turn.user.media for row in _media_rows(part, media)]
     return {"role": "user", "content": [*rows, *_words(turn.task, turn.user.text)]}
 
 
 def sent(text: str, files: Sequence[Path], task: str) -> Bubble:
-    """A message on its way, before its files are read."""
+    """Render a message whose files are not read yet."""
     return {"role": "user", "content": [*map(_upload_row, files), *_words(task, text)]}
 
 
 def refused(text: str, files: Sequence[Path], task: str, sentence: str) -> list[Bubble]:
-    """A message that was not taken, its files by name only, and why; it is in the composer again."""
+    """Render a refused message, its files by name only, and why; the message is in the composer again."""
     names = [_row("preset", path.name) for path in files]
     asked = {"role": "user", "content": [*names, *_words(task, text)] or [_row("note", "an empty message")]}
     return [asked, {"role": "assistant", "content": [_row("failure refused", sentence)]}]
 
 
-def answered(turn: Turn, of: Seen = NOTHING) -> Bubble:
-    """The answer of a turn, with the frames it speaks of, how it ended and what it cost."""
-    rows = [answer(turn.task, turn.reply, of), *of.strips] if turn.reply.strip() else []
+def answered(turn: Turn, media: Media, of: Seen = NOTHING) -> Bubble:
+    """Render the answer of a turn, with the frames it speaks of, how it ended and what it cost."""
+    rows: list[Bubble | str] = []
+    if turn.answer.text.strip():
+        rows += [answer(turn.task, turn.answer.text, of), *of.strips]
+    rows += [row for part in turn.answer.media for row in _media_rows(part, media)]
     if turn.corrections:
         rows.append(_row("note", "corrected in the panel of results, as later answers read it"))
     if turn.error is not None:
@@ -123,45 +138,47 @@ def answered(turn: Turn, of: Seen = NOTHING) -> Bubble:
     return {"role": "assistant", "content": rows or [_row("figures", "no answer")]}
 
 
-def answering(task: str, pending: Pending) -> Bubble:
+def answering(task: str, pending: Pending, media: Media) -> Bubble:
     """An answer that is being written."""
-    line = [_row("progress", progress(pending))] if pending.note or not pending.text.strip() else []
-    text = [answer(task, pending.text)] if pending.text.strip() else []
-    return {"role": "assistant", "content": [*text, *line]}
+    text = pending.text
+    line = [_row("progress", progress(pending))] if pending.note or not (text.strip() or pending.media) else []
+    words = [answer(task, text)] if text.strip() else []
+    pictures = [row for part in pending.media for row in _media_rows(part, media)]
+    return {"role": "assistant", "content": [*words, *pictures, *line]}
 
 
-def later(pending: Pending, batch: Sequence[StreamEvent], text: str, waited: float) -> Pending:
-    """What is pending after more events: the note that no text came after, the text so far, the seconds in all."""
-    note = pending.note
+def later(pending: Pending, batch: Sequence[StreamEvent], waited: float) -> Pending:
+    """Apply more events, `waited` seconds after the question; a `Restarted` drops what came before."""
+    note, pieces, media = pending.note, list(pending.pieces), list(pending.media)
     for event in batch:
-        if isinstance(event, Queued | Progress):
-            note = event
-        elif isinstance(event, TextDelta):
-            note = None
-    return Pending(note, text, waited)
-
-
-def grown(pieces: list[str], batch: Sequence[StreamEvent]) -> list[str]:
-    """The pieces of an answer after more events; those before a restart are gone."""
-    for number, event in enumerate(batch):
-        if isinstance(event, Restarted):
-            return grown([], batch[number + 1 :])
-    return [*pieces, *(event.text for event in batch if isinstance(event, TextDelta))]
+        match event:
+            case Queued() | Progress():
+                note = event
+            case TextDelta(text):
+                note = None
+                pieces.append(text)
+            case PartDone(part):
+                note = None
+                media.append(part)
+            case Restarted():
+                pieces.clear()
+                media.clear()
+    return Pending(note, tuple(pieces), tuple(media), waited)
 
 
 def answer(task: str, text: str, of: Seen = NOTHING) -> str:
-    """An answer, whole or growing, as the Markdown that its preset makes of it."""
+    """Render an answer, whole or growing, as the Markdown that its preset makes of it."""
     preset = tasks().get(task)
     return neutralise(preset.show(text) if preset else text, of.mark)
 
 
 def failure(sentence: str) -> str:
-    """An error's sentence."""
+    """Render the sentence of an error."""
     return _row("failure", sentence)
 
 
 def progress(pending: Pending) -> str:
-    """The line that stands before the first word: "queued as number 2", "reading the clip 23/64"."""
+    """Render the line shown before the first word: "queued as number 2", "reading the clip 23/64"."""
     match pending.note:
         case Queued(position):
             line = f"queued as number {position}"
@@ -173,18 +190,25 @@ def progress(pending: Pending) -> str:
 
 
 def figures(reason: FinishReason | None, usage: Usage | None, model: str | None) -> str:
-    """What an answer cost, in one line: tokens, speed, first token, media seen, what had no room, reuse, model."""
+    """Render an answer's cost in one line: tokens, speed, first token, media seen, what was left out, reuse, model."""
     facts = {"cancelled": ["stopped"], "length": ["cut at the token limit"]}.get(reason or "", [])
     if usage and usage.completion_tokens:
         facts += [_count(usage.completion_tokens, "token")]
-        facts += [f"{usage.tokens_per_second:.1f} tokens/s"] * (usage.tokens_per_second > 0)
+        if usage.tokens_per_second > 0:
+            facts.append(f"{usage.tokens_per_second:.1f} tokens/s")
         facts += [f"first token {usage.time_to_first_token:.2f} s"]
-        facts += [_count(usage.images, "image")] * (usage.images > 0)
-        facts += [_count(usage.frames, "frame")] * (usage.frames > 0)
-        facts += [f"{usage.shown} for lack of room"] * bool(usage.shown)
-        facts += [f"{_count(usage.left_out, 'oldest turn')} left out"] * (usage.left_out > 0)
-        facts += [f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} tokens reused"] * (usage.reused_tokens > 0)
-    facts += [usage.read] if usage and usage.read else []
+        if usage.images > 0:
+            facts.append(_count(usage.images, "image"))
+        if usage.frames > 0:
+            facts.append(_count(usage.frames, "frame"))
+        if usage.shown:
+            facts.append(f"{usage.shown} for lack of room")
+        if usage.left_out > 0:
+            facts.append(f"{_count(usage.left_out, 'oldest turn')} left out")
+        if usage.reused_tokens > 0:
+            facts.append(f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} tokens reused")
+    if usage and usage.read:
+        facts.append(usage.read)
     return " · ".join([*facts, *([name_of(model)] if model and facts else [])])
 
 
@@ -195,7 +219,7 @@ def file_data(path: Path, name: str) -> Bubble:
 
 
 def model_line(status: EngineStatus, *, choosing: bool) -> str:
-    """Which model answers and where it stands; for the bundled one also what it is not, and how to choose another."""
+    """Say which model answers and its state; for the bundled one also its limits, and how to choose another."""
     about = [ABOUT_POCKET, CHOOSE if choosing else START]
     match status.state:
         case "ready" if status.model:
@@ -204,7 +228,7 @@ def model_line(status: EngineStatus, *, choosing: bool) -> str:
             lines = [_row("ready", name), _row("where", f"{model.precision}, {model.device}")]
             return "\n\n".join([*lines, *(about if model.id == POCKET.id else [])])
         case "loading":
-            now = Progress(status.detail or "loading the model", status.done, status.total, status.left)
+            now = Progress(status.detail or "loading the model", status.done, status.total, status.left, "bytes")
             return _row("loading", now.words)
         case "failed":
             return _row("failure", status.detail)
@@ -219,7 +243,7 @@ def _words(task: str, text: str) -> list[str]:
 
 
 def _typed(text: str) -> str:
-    """The person's own words: markup is shown as typed, and is still the same text in the page's editor."""
+    """Escape the person's own words: markup is shown as typed, and is still the same text in the page's editor."""
     return text.replace("<", f"<{JOINER}").replace("![", f"!{JOINER}[")
 
 

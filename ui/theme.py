@@ -1,4 +1,4 @@
-"""Looks: the colours, the fonts, the style sheet and the script. System fonts only, so nothing is fetched."""
+"""Defines how the page looks: colours, fonts, style sheet and script. System fonts only, so nothing is fetched."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _STONE = Color(
 
 
 def build_theme() -> gr.themes.Base:
-    """Calm greys, one accent, round corners; light and dark."""
+    """Build the theme: calm greys, one accent, round corners; light and dark."""
     theme = gr.themes.Base(
         primary_hue=_TEAL,
         secondary_hue=_TEAL,

@@ -1,15 +1,16 @@
-"""What browsers and programs send: the folder where Gradio puts it, until a message takes it into the media store, and
-that it is a file which was sent here. Knows no page."""
+"""Keeps uploads: the folder where Gradio puts them until they enter the media store, and the check of uploaded paths.
+
+Knows no page.
+"""
 
 import logging
 import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from gradio import processing_utils
-
 from backend.errors import InputError, StorageError
 from ui.errors import readable
+from ui.gradio_patches import fetch_by
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,8 @@ def open_uploads(folder: Path) -> Path:
 
 
 def fetch_nothing() -> None:
-    """Have Gradio take files that were sent here alone; by itself it fetches any address of the web.
-
-    Not a matter of components: a session gets new ones whenever a listener changes what they show.
-    """
-    processing_utils.async_ssrf_protected_download = _taken
+    """Have Gradio accept only files that were uploaded here, and fetch none."""
+    fetch_by(_taken)
 
 
 async def _taken(url: str, cache_dir: str) -> str:
@@ -57,10 +55,10 @@ async def _taken(url: str, cache_dir: str) -> str:
 
 
 def _uploaded(path: str, uploads: str) -> str:
-    """The path, resolved.
+    """Resolve a path and check that it is an uploaded file's.
 
     Raises:
-        InputError: it is none of a file that was uploaded.
+        InputError: it is not.
     """
     file = Path(path).resolve()
     if not (file.is_relative_to(Path(uploads).resolve()) and file.is_file()):

@@ -1,1 +1,1 @@
-"""A preset asked of every file of a folder: rows in, resumable, errors as rows. Knows no page and no model."""
+"""Asks a preset of every file of a folder: one row a file, resumable, errors as rows. Knows no page and no model."""

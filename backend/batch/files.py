@@ -1,4 +1,4 @@
-"""Which files of a folder a preset is asked of, in the order in which a person would count them. Decodes nothing."""
+"""Finds the files of a folder that a preset reads, in the order in which a person would count. Decodes nothing."""
 
 import logging
 import mimetypes
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from backend.errors import InputError
-from backend.media.sniff import sniff
+from backend.media.formats import sniff
 from backend.tasks.task import Needs
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a folder holds: the files to ask about, how many others there are, and folders that cannot be opened."""
+    """The files of a folder to ask about, how many others there are, and folders that cannot be opened."""
 
     sources: tuple[Source, ...]
     others: int
@@ -70,12 +70,12 @@ def find(root: Path, needs: Needs) -> Found:
 
 
 def others(count: int) -> str:
-    """The files that are not asked about, counted."""
+    """Say how many files are not asked about."""
     return f"{count} other file{'s' * (count != 1)}"
 
 
 def kind_of(path: Path) -> Kind | None:
-    """What the file is to be read as; None where it is nothing to look at."""
+    """Tell whether a file is read as an image, a clip or pages; None where it is none of these."""
     try:
         sniffed = sniff(path)
     except OSError:
@@ -107,7 +107,7 @@ def _walk(root: Path, closed: list[str]) -> Iterator[Path]:
 
 
 def _counted(name: str) -> list[tuple[int, str]]:
-    """Sorts page 2 before page 10."""
+    """Make a sort key that puts page 2 before page 10."""
     return [(int(run) if run.isdecimal() else -1, run.casefold()) for run in re.split(r"(\d+)", name)]
 
 

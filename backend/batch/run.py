@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.batch.files import Source
-from backend.batch.row import Key, Row
-from backend.chat.grounds import Grounded, evidence_as_data
-from backend.chat.once import Once, grown
+from backend.batch.rows import FileRow, Key
+from backend.chat.one_shot import OneShot, grown
+from backend.chat.results import Grounded, evidence_as_data
 from backend.engine.engine import Engine
 from backend.errors import EngineUnavailable, GlimpseError, QueueFull, StorageError, UnsupportedMedia
-from backend.media.names import quoted
+from backend.media.formats import quoted
 from backend.media.pages import PageReader
-from backend.media.passing import passing_folder
+from backend.media.scratch import scratch_folder
 from backend.types import Finished, Progress, SamplingParams
 
 AHEAD = 2  # files under way at once: one is answered, one is read
@@ -29,7 +29,7 @@ Refuses = Callable[[Source, int | None], str | None]
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One answer to be had."""
+    """One file or page that is still to be answered."""
 
     source: Source
     page: int | None = None
@@ -38,14 +38,14 @@ class _Item:
 
 
 class Batch:
-    """A preset and what answers it; `total` is how many rows there will be in all, as far as it is known.
+    """Asks a preset of files one by one; `total` is how many rows there will be in all, as far as it is known.
 
-    `text` is said to the model with every file, after the preset's own words.
+    `text` goes to the model with every file, after the preset's prompt.
     """
 
     def __init__(
         self,
-        once: Once,
+        once: OneShot,
         engine: Engine,
         pages: PageReader,
         preset: str,
@@ -68,20 +68,20 @@ class Batch:
     async def rows(
         self,
         sources: Sequence[Source],
-        kept: Iterable[Row] = (),
+        kept: Iterable[FileRow] = (),
         *,
         tell: Tell = lambda _name, _progress: None,
         refuses: Refuses = lambda _source, _page: None,
-    ) -> AsyncGenerator[Row]:
-        """A row for each file and each page, in their order; those that are `kept` already are left out.
+    ) -> AsyncGenerator[FileRow]:
+        """Yield a row for each file and each page, in their order; those that are `kept` already are left out.
 
-        `tell` hears what happens before an answer; where `refuses` has a sentence, that is the row. Closing the
-        stream stops what is under way.
+        `tell` is called with the progress before an answer; where `refuses` returns a sentence, that is the row's
+        error. Closing the stream stops what is under way.
 
         Raises:
             GlimpseError: nothing more can be answered: the model is gone, or the disk is full.
         """
-        running: deque[asyncio.Task[Row]] = deque()
+        running: deque[asyncio.Task[FileRow]] = deque()
         try:
             async with aclosing(self._items(sources, {row.key: row for row in kept}, refuses)) as items:
                 async for item in items:
@@ -96,7 +96,7 @@ class Batch:
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _items(
-        self, sources: Sequence[Source], kept: Mapping[Key, Row], refuses: Refuses
+        self, sources: Sequence[Source], kept: Mapping[Key, FileRow], refuses: Refuses
     ) -> AsyncGenerator[_Item]:
         pages = {row.file: row.pages for row in kept.values() if row.pages}
         self.total = sum(pages.get(source.name) or 1 for source in sources)
@@ -115,9 +115,9 @@ class Batch:
                 if (source.name, page) not in kept:
                     yield _Item(source, page, count, refuses(source, page))
 
-    async def _row(self, item: _Item, tell: Tell) -> Row:
+    async def _row(self, item: _Item, tell: Tell) -> FileRow:
         started = time.monotonic()
-        row = Row(item.source.name, self._preset, page=item.page, pages=item.pages, text=self._text)
+        row = FileRow(item.source.name, self._preset, page=item.page, pages=item.pages, text=self._text)
         try:
             row = replace(row, sha256=await asyncio.to_thread(digest, item.source.path))
             row = replace(row, error=item.refusal) if item.refusal else await self._answered(item, row, tell)
@@ -131,8 +131,8 @@ class Batch:
             ) from error
         return replace(row, seconds=round(time.monotonic() - started, 2))
 
-    async def _answered(self, item: _Item, row: Row, tell: Tell) -> Row:
-        with passing_folder() as folder:
+    async def _answered(self, item: _Item, row: FileRow, tell: Tell) -> FileRow:
+        with scratch_folder() as folder:
             file = item.source.path
             if item.page:
                 file = await self._pages.draw(file, item.page, folder)
@@ -142,7 +142,7 @@ class Batch:
                 except QueueFull:
                     await asyncio.sleep(_PATIENCE)
 
-    async def _asked(self, file: Path, row: Row, tell: Tell) -> Row:
+    async def _asked(self, file: Path, row: FileRow, tell: Tell) -> FileRow:
         found: list[Grounded] = []
         stream = self._once.stream(
             self._text,
@@ -163,7 +163,7 @@ class Batch:
                     case Finished():
                         end = event
         if end is None or end.finish_reason == "cancelled":
-            raise EngineUnavailable("This was stopped before its end; run it again.")
+            raise EngineUnavailable("This was stopped before it was done; run it again.")
         model = self._engine.status.model
         return replace(
             row,
@@ -176,8 +176,8 @@ class Batch:
         )
 
 
-async def still_true(rows: Sequence[Row], sources: Sequence[Source]) -> Callable[[Row], bool]:
-    """Which rows need no new answer: no error, and the file is as it was; rows of files that are gone stay."""
+async def still_true(rows: Sequence[FileRow], sources: Sequence[Source]) -> Callable[[FileRow], bool]:
+    """Find the rows that need no new answer: no error, and the file is as it was; rows of files that are gone stay."""
     paths = {source.name: source.path for source in sources}
     digests: dict[str, str | None] = {}
     for name in {row.file for row in rows} & paths.keys():
@@ -199,5 +199,5 @@ def digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UnsupportedMedia(
-            f"{quoted(path.name)} cannot be read ({error.strerror}); look at its rights."
+            f"{quoted(path.name)} cannot be read ({error.strerror}); check its permissions."
         ) from error

@@ -1,4 +1,4 @@
-"""One turn of a conversation: text and files in, events out, kept in the history. Knows no page and no model."""
+"""Runs the turns of a conversation: text and files in, events out, kept in the history. Knows no page and no model."""
 
 from backend.chat.chat import Chat
 

@@ -1,17 +1,17 @@
-"""The way of files into the media store, and out of it when nobody uses them any more; never both at once."""
+"""Adds files to the media store, and removes those that nobody uses any more; never both at once."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from backend.errors import MediaTooLarge
-from backend.media.names import quoted
-from backend.media.passing import passing_folder
-from backend.media.sniff import sniff
+from backend.media.formats import quoted, sniff
+from backend.media.scratch import scratch_folder
 from backend.media.store import MediaStore
 from backend.types import MediaPart, Progress, VideoPart
 
@@ -22,44 +22,56 @@ Interval = tuple[float | None, float | None]
 Tell = Callable[[Progress], None]
 
 
-class Intake:
-    """Adds files and collects what is not in `used()`. Used from one event loop."""
+class Users(Protocol):
+    """Knows which media are used; `backend.history.History` fulfils it."""
 
-    def __init__(self, store: MediaStore, used: Callable[[], set[str]]) -> None:
+    def media_ids(self) -> set[str]:
+        """All that are used."""
+        ...
+
+    def in_use(self, media_ids: Collection[str]) -> set[str]:
+        """Those of some that are used, however many others there are."""
+        ...
+
+
+class Intake:
+    """Adds files, and removes what nobody uses any more. Used from one event loop."""
+
+    def __init__(self, store: MediaStore, users: Users) -> None:
         self._store = store
-        self._used = used
+        self._users = users
         self._lock = asyncio.Lock()
         self._open = 0
-        self._due = True  # a process before this one may have left something
+        self._due = self._sweep = True  # a process before this one may have left something
         self._gone: set[str] = set()
         self._collection: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """While the block runs, nothing is collected; files belong to a turn by its end, or are collected after it."""
+        """Hold off `collect` while the block runs; files belong to a turn by its end, or are removed after it."""
         async with self._lock:
             self._open += 1
         try:
             yield
         except BaseException:
-            self._due = True
+            self._due = self._sweep = True
             raise
         finally:
             self._open -= 1
             if self._due:
-                self.collect()
+                self.collect(sweep=self._sweep)
 
     async def read(
         self, files: Sequence[Path], most: int, frames: int, interval: Interval, progress: Tell
     ) -> tuple[MediaPart, ...]:
-        """Add the files side by side, clips by so many frames of an interval; their parts in the files' order.
+        """Add files, several at a time, clips by so many frames of an interval; returns their parts in order.
 
-        Every page of a PDF is a picture; with them there may be `most`.
+        Every page of a PDF counts as a picture; there may be `most` in all.
 
         Raises:
             UnsupportedMedia, MediaTooLarge, StorageError: the first file that cannot be taken; the others are let go.
         """
-        with passing_folder() as folder:
+        with scratch_folder() as folder:
             files = await self._paged(files, most, folder, progress)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -72,7 +84,7 @@ class Intake:
         return tuple(task.result() for task in tasks)
 
     async def _paged(self, files: Sequence[Path], most: int, folder: Path, progress: Tell) -> list[Path]:
-        """The files, in the place of each PDF its pages, drawn in `folder`."""
+        """Replace each PDF among the files by its pages, drawn in `folder`."""
         paged: list[Path] = []
         for number, file in enumerate(files):
             if not await asyncio.to_thread(_is_pdf, file):
@@ -109,7 +121,7 @@ class Intake:
         return tuple(parts)
 
     async def prepare(self, media: Sequence[MediaPart], progress: Tell) -> None:
-        """Have the frames of all clips that are still kept; raises as `read` does."""
+        """Sample the frames of all clips that are still kept; raises as `read` does."""
         for part in media:
             if isinstance(part, VideoPart) and self._store.holds(part.media_id):
                 await self._store.sample(part, progress)
@@ -118,12 +130,13 @@ class Intake:
         """Whether the store still has the pixels of a part."""
         return self._store.sampled(part) if isinstance(part, VideoPart) else self._store.holds(part.media_id)
 
-    def collect(self, gone: Iterable[str] = ()) -> None:
+    def collect(self, gone: Iterable[str] = (), *, sweep: bool = True) -> None:
         """Remove what nobody uses from the store, as soon as no files are being added.
 
-        What is `gone` from a conversation goes at once; of the rest, the store keeps what is too young to tell.
+        What is `gone` from a conversation goes at once. With `sweep` the whole store is looked through as well,
+        but for what is too young to tell.
         """
-        self._due = True
+        self._due, self._sweep = True, self._sweep or sweep
         self._gone.update(gone)
         if not self._open and (self._collection is None or self._collection.done()):
             self._collection = asyncio.create_task(self._collect())
@@ -139,16 +152,17 @@ class Intake:
                 if self._open:  # the last that leaves collects
                     return
                 gone, self._gone, self._due = self._gone, set(), False
+                sweep, self._sweep = self._sweep, False
                 try:
-                    await asyncio.to_thread(self._remove_unused, gone)
+                    await asyncio.to_thread(self._remove_unused, gone, sweep)
                 except Exception:
                     log.exception("media that nobody uses could not be removed")
 
-    def _remove_unused(self, gone: set[str]) -> None:
-        used = self._used()
-        for media_id in gone - used:
+    def _remove_unused(self, gone: set[str], sweep: bool) -> None:
+        for media_id in gone - self._users.in_use(gone):
             self._store.remove(media_id)
-        self._store.collect(used)
+        if sweep:
+            self._store.collect(self._users.media_ids())
 
 
 def _is_pdf(file: Path) -> bool:

@@ -21,6 +21,7 @@ from backend.types import (
     ImagePart,
     MediaPart,
     ModelInfo,
+    PartDone,
     Progress,
     Queued,
     Restarted,
@@ -38,8 +39,7 @@ SCRIPTED = ModelInfo(
     context_length=8192,
     precision="none",
     device="cpu",
-    images=True,
-    video=True,
+    capabilities=frozenset(("images", "video", "json", "lark")),
     sampling=SamplingParams(512, temperature=0.7, top_p=0.9, top_k=50, min_p=0.0, repetition_penalty=1.0),
 )
 
@@ -233,7 +233,7 @@ class ScriptedEngine:
             case str():
                 await asyncio.sleep(self.delay)
                 event = TextDelta(step)
-            case TextDelta() | Queued() | Progress() | Restarted() | Finished():
+            case TextDelta() | PartDone() | Queued() | Progress() | Restarted() | Finished():
                 event = step
             case _:
                 await self._wait(step)

@@ -1,4 +1,4 @@
-"""The history's SQLite file: its schema, how an older one is brought up to date, and its transactions.
+"""Opens the history's SQLite file: creates its schema, migrates an older one, and runs transactions.
 
 Knows no conversation. The journal is a write-ahead log, so that what was committed outlives a killed process.
 """
@@ -44,6 +44,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("ALTER TABLE turns ADD COLUMN unsure TEXT NOT NULL DEFAULT '[]'",),
     ("ALTER TABLE turns ADD COLUMN corrections TEXT NOT NULL DEFAULT '{}'",),
+    (
+        # An answer is parts, as a question is.
+        "ALTER TABLE turns ADD COLUMN answer TEXT NOT NULL DEFAULT '[]'",
+        "UPDATE turns SET answer = json_array(json_object('kind', 'text', 'text', reply)) WHERE reply <> ''",
+        "ALTER TABLE turns DROP COLUMN reply",
+        # Which media a turn uses, on both its sides: who else uses those of one turn is known without reading all.
+        """CREATE TABLE turn_media (
+            turn_id INTEGER NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
+            media_id TEXT NOT NULL,
+            PRIMARY KEY (turn_id, media_id)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX turns_of_media ON turn_media (media_id)",
+        """INSERT OR IGNORE INTO turn_media
+            SELECT turns.id, json_extract(part.value, '$.media_id') FROM turns, json_each(turns.user) AS part
+            WHERE json_extract(part.value, '$.media_id') IS NOT NULL""",
+    ),
 )
 
 

@@ -1,11 +1,13 @@
-"""The conversations of every owner: created, listed, written turn by turn, truncated, deleted.
+"""Keeps the conversations of every owner: creates, lists, writes turn by turn, truncates and deletes them.
 
 An owner sees nothing of another's. Every method is one short transaction and may be called from any thread.
 """
 
+import json
 import sqlite3
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 
 from backend.errors import UnknownConversation
@@ -35,10 +37,10 @@ _SUMMARIES = """
 """
 _MATCHES = """
     AND (instr(casefold(title), :search) OR EXISTS (
-        SELECT 1 FROM turns LEFT JOIN json_each(turns.user) AS part
-        WHERE conversation_id = conversations.id AND (
-            instr(casefold(reply), :search)
-            OR instr(casefold(coalesce(json_extract(part.value, '$.text'), '')), :search))))
+        SELECT 1 FROM turns, json_each(json_array(json(turns.user), json(turns.answer))) AS side,
+            json_each(side.value) AS part
+        WHERE conversation_id = conversations.id
+            AND instr(casefold(coalesce(json_extract(part.value, '$.text'), '')), :search)))
 """
 
 
@@ -55,7 +57,7 @@ class History:
         self._database = Database(path)
         self._running: set[int] = set()
 
-    def create(self, owner: str = "", title: str = "") -> str:
+    def create(self, owner: str, title: str = "") -> str:
         """A new, empty conversation; returns its id. Without a title, its first turn names it."""
         conversation_id = uuid.uuid4().hex
         with self._database.writing() as connection:
@@ -65,7 +67,7 @@ class History:
             )
         return conversation_id
 
-    def conversations(self, owner: str = "", search: str = "") -> list[Summary]:
+    def conversations(self, owner: str, search: str = "") -> list[Summary]:
         """An owner's conversations, latest first; with `search`, those that have it in title, question or answer."""
         wanted = storable(search).strip().casefold()
         query = _SUMMARIES + (_MATCHES if wanted else "") + "ORDER BY updated DESC, rowid DESC"
@@ -73,12 +75,12 @@ class History:
             rows = connection.execute(query, {"owner": storable(owner), "search": wanted})
             return [_summary(row) for row in rows]
 
-    def summary(self, conversation_id: str, owner: str = "") -> Summary:
+    def summary(self, conversation_id: str, owner: str) -> Summary:
         """One conversation's line in the list."""
         with self._database.reading() as connection:
             return _find(connection, conversation_id, owner)
 
-    def turns(self, conversation_id: str, owner: str = "") -> list[Turn]:
+    def turns(self, conversation_id: str, owner: str) -> list[Turn]:
         """A conversation's turns, in order."""
         with self._database.reading() as connection:
             _find(connection, conversation_id, owner)
@@ -91,7 +93,7 @@ class History:
         task: str = "chat",
         sampling: SamplingParams | None = None,
         *,
-        owner: str = "",
+        owner: str,
         title: str = "",
         replacing: int | None = None,
     ) -> int:
@@ -115,16 +117,17 @@ class History:
                 ),
             ).lastrowid
             assert turn_id is not None
+            _use(connection, turn_id, user)
             if count == 0:
                 _retitle(connection, conversation_id, first_words(title or user.text))
             _touch(connection, conversation_id)
             self._running.add(turn_id)
         return turn_id
 
-    def write_reply(
+    def write_answer(
         self,
         turn_id: int,
-        reply: str,
+        answer: Message,
         finish_reason: FinishReason | None = None,
         usage: Usage | None = None,
         model: str | None = None,
@@ -136,10 +139,10 @@ class History:
             self._running.discard(turn_id)
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE turns SET reply = ?, finish_reason = ?, usage = ?, model = ?, error = ?, unsure = ?"
+                "UPDATE turns SET answer = ?, finish_reason = ?, usage = ?, model = ?, error = ?, unsure = ?"
                 " WHERE id = ?",
                 (
-                    storable(reply),
+                    parts_to_json(answer.parts),
                     finish_reason,
                     usage_to_json(usage),
                     model,
@@ -148,10 +151,10 @@ class History:
                     turn_id,
                 ),
             )
+            if answer.media:
+                _use(connection, turn_id, answer)
 
-    def correct(
-        self, conversation_id: str, turn_id: int, number: int, correction: str | None, owner: str = ""
-    ) -> None:
+    def correct(self, conversation_id: str, turn_id: int, number: int, correction: str | None, owner: str) -> None:
         """Keep what a person made of result `number` of a turn; None takes it back. Does nothing to a dropped turn."""
         with self._database.writing() as connection:
             _find(connection, conversation_id, owner)
@@ -163,7 +166,7 @@ class History:
                     "UPDATE turns SET corrections = ? WHERE id = ?", (corrections_to_json(wanted), turn_id)
                 )
 
-    def truncate(self, conversation_id: str, number: int, owner: str = "") -> list[Turn]:
+    def truncate(self, conversation_id: str, number: int, owner: str) -> list[Turn]:
         """Drop the turn of that number and all after it; returns them."""
         with self._database.writing() as connection:
             _find(connection, conversation_id, owner)
@@ -173,7 +176,7 @@ class History:
             _touch(connection, conversation_id)
         return dropped
 
-    def rename(self, conversation_id: str, title: str, owner: str = "") -> None:
+    def rename(self, conversation_id: str, title: str, owner: str) -> None:
         """Give a conversation a title that stays; an empty one changes nothing."""
         with self._database.writing() as connection:
             _find(connection, conversation_id, owner)
@@ -183,7 +186,7 @@ class History:
                     (storable(title.strip()), conversation_id),
                 )
 
-    def delete(self, conversation_id: str, owner: str = "") -> None:
+    def delete(self, conversation_id: str, owner: str) -> None:
         """Delete a conversation and its turns; its media stay in the store until nobody uses them."""
         with self._database.writing() as connection:
             _find(connection, conversation_id, owner)
@@ -191,9 +194,14 @@ class History:
 
     def media_ids(self) -> set[str]:
         """The media that some turn of some owner still uses."""
-        query = "SELECT DISTINCT json_extract(part.value, '$.media_id') FROM turns, json_each(turns.user) AS part"
         with self._database.reading() as connection:
-            return {media_id for (media_id,) in connection.execute(query) if media_id is not None}
+            return {media_id for (media_id,) in connection.execute("SELECT DISTINCT media_id FROM turn_media")}
+
+    def in_use(self, media_ids: Collection[str]) -> set[str]:
+        """Those of some media that a turn of any owner uses; it costs the same however many others there are."""
+        query = "SELECT DISTINCT media_id FROM turn_media WHERE media_id IN (SELECT value FROM json_each(?))"
+        with self._database.reading() as connection:
+            return {media_id for (media_id,) in connection.execute(query, (json.dumps(sorted(media_ids)),))}
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -210,7 +218,7 @@ class History:
             number=row["number"],
             user=Message("user", parts_from_json(row["user"])),
             task=row["task"],
-            reply=row["reply"],
+            answer=Message("assistant", parts_from_json(row["answer"])),
             finish_reason=row["finish_reason"],
             usage=usage_from_json(row["usage"]),
             model=row["model"],
@@ -236,6 +244,14 @@ def _find(connection: sqlite3.Connection, conversation_id: str, owner: str) -> S
     if row is None:
         raise UnknownConversation("This conversation is not there any more; start a new one.")
     return _summary(row)
+
+
+def _use(connection: sqlite3.Connection, turn_id: int, message: Message) -> None:
+    """Note which media a message of a turn has; does nothing to a dropped turn."""
+    for part in message.media:
+        connection.execute(
+            "INSERT OR IGNORE INTO turn_media SELECT id, ? FROM turns WHERE id = ?", (part.media_id, turn_id)
+        )
 
 
 def _summary(row: sqlite3.Row) -> Summary:

@@ -1,8 +1,10 @@
-"""What the history hands out, and how messages, usage and sampling become JSON inside the database and back."""
+"""Defines what the history returns, and converts messages, usage and sampling to JSON in the database and back."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
+
+from pydantic import TypeAdapter
 
 from backend.types import (
     FinishReason,
@@ -25,6 +27,9 @@ _KINDS: dict[str, type[TextPart] | type[ImagePart] | type[VideoPart]] = {
     "video": VideoPart,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+_PARTS = {name: TypeAdapter[Part](kind) for name, kind in _KINDS.items()}
+_USAGE = TypeAdapter(Usage)
+_SAMPLING = TypeAdapter(SamplingParams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +42,25 @@ class Summary:
     turns: int
 
 
+NOTHING_SAID = Message("assistant", ())
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a person asked and what was answered. `user` holds the person's own words, without the preset's prompt.
+    """A person's message and its answer, each as parts. `user` has the words without the preset's prompt.
 
     Numbers count from 1 within a conversation; ids are never used twice. While an answer is being written,
-    `finish_reason` and `error` are both None; one that was never finished has `INTERRUPTED` as its error.
-    `sampling` is what the tokens were drawn with, the seed included; `created` in seconds since the epoch.
-    `unsure` is where the model doubted what it wrote, for answers that were held to a grammar. `corrections` are what
-    a person made of the answer's results, by their number from 0; the answer itself stays as the model wrote it.
+    `finish_reason` and `error` are both None; one that was never finished has `INTERRUPTED` as its error. `sampling`
+    is what the tokens were drawn with, the seed included; `created` in seconds since the epoch. `unsure` is where the
+    model was not sure of what it wrote, for answers with a grammar. `corrections` are what a person made of the
+    answer's results, by their number from 0; the answer itself stays as the model wrote it.
     """
 
     id: int
     number: int
     user: Message
     task: str
-    reply: str = ""
+    answer: Message = NOTHING_SAID
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     model: str | None = None
@@ -69,8 +77,8 @@ class Turn:
 
     @property
     def media(self) -> tuple[MediaPart, ...]:
-        """The images and clips that the person sent with this turn, in order."""
-        return self.user.media
+        """The images and clips of this turn: what the person sent, then what the answer has."""
+        return (*self.user.media, *self.answer.media)
 
 
 def storable(text: str) -> str:
@@ -94,27 +102,27 @@ def parts_to_json(parts: tuple[Part, ...]) -> str:
 
 def parts_from_json(text: str) -> tuple[Part, ...]:
     """The parts that `parts_to_json` wrote."""
-    return tuple(_KINDS[item.pop("kind")](**item) for item in json.loads(text))
+    return tuple(_PARTS[item.pop("kind")].validate_python(item) for item in json.loads(text))
 
 
 def usage_to_json(usage: Usage | None) -> str | None:
     """Usage as a JSON object."""
-    return None if usage is None else json.dumps(asdict(usage))
+    return None if usage is None else _USAGE.dump_json(usage).decode()
 
 
 def usage_from_json(text: str | None) -> Usage | None:
     """The usage that `usage_to_json` wrote."""
-    return None if text is None else Usage(**json.loads(text))
+    return None if text is None else _USAGE.validate_json(text)
 
 
 def sampling_to_json(sampling: SamplingParams) -> str:
     """Sampling as a JSON object of what is set."""
-    return json.dumps({name: value for name, value in asdict(sampling).items() if value is not None})
+    return _SAMPLING.dump_json(sampling, exclude_none=True).decode()
 
 
 def sampling_from_json(text: str) -> SamplingParams:
     """The sampling that `sampling_to_json` wrote."""
-    return SamplingParams(**json.loads(text))
+    return _SAMPLING.validate_json(text)
 
 
 def unsure_to_json(unsure: tuple[Unsure, ...]) -> str:

@@ -1,12 +1,31 @@
-"""What every way of reading a clip offers, and which times are sampled from it. Knows no decoder."""
+"""Defines what every clip reader offers, and which times are sampled from a clip. Knows no decoder."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
+from PIL import Image
+
 from backend.errors import MediaTooLarge, UnsupportedMedia
-from backend.media.frame import Frame, clock
-from backend.media.limits import MediaLimits
+from backend.media.formats import MediaLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame; `time` is in seconds from the start of the clip as a player shows it, `image` is RGB and upright."""
+
+    time: float
+    image: Image.Image
+
+
+def clock(seconds: float) -> str:
+    """A time as a player shows it: m:ss, from one hour on h:mm:ss; fractions of a second are dropped."""
+    # Presentation times are rationals: 6.999999 is second 7.
+    minutes, second = divmod(int(max(seconds, 0.0) + 1e-3), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minutes}:{second:02}"
+
 
 READABLE = "MP4, MOV, WebM, MKV, AVI, MPEG-TS or Ogg"
 
@@ -16,12 +35,12 @@ class Clip(Protocol):
 
     @property
     def duration(self) -> float:
-        """How long it shows something that can be read."""
+        """Seconds for which the clip shows something that can be read."""
         ...
 
     @property
     def unreadable(self) -> tuple[float, float] | None:
-        """The part at its end that should be there and cannot be read."""
+        """Start and end of the part at its end that should be there and cannot be read."""
         ...
 
     def plan(self, count: int, start: float | None = None, end: float | None = None) -> list[Fraction]:
@@ -37,7 +56,7 @@ class Clip(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         ...
 
 
@@ -69,7 +88,7 @@ def interval(
 
 
 def check_size(shown: str, width: int, height: int, limits: MediaLimits) -> None:
-    """Refuse frames of no pixels or of too many.
+    """Raise unless frames have pixels, and not too many.
 
     Raises:
         UnsupportedMedia: none.
@@ -85,12 +104,12 @@ def check_size(shown: str, width: int, height: int, limits: MediaLimits) -> None
 
 
 def too_long(shown: str, limits: MediaLimits) -> MediaTooLarge:
-    """What to say about a clip past the limit on duration."""
+    """Make the error for a clip past the limit on duration."""
     return MediaTooLarge(
         f"{shown} is longer than the {clock(limits.video_seconds)} we read; cut it to the part you mean."
     )
 
 
 def no_frames(shown: str) -> UnsupportedMedia:
-    """What to say about a clip without a single frame that can be decoded."""
+    """Make the error for a clip without a single frame that can be decoded."""
     return UnsupportedMedia(f"{shown} holds no frames that can be read; record or export it again.")

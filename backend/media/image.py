@@ -11,9 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageCms, ImageOps
 
 from backend.errors import GlimpseError, MediaTooLarge, UnsupportedMedia
-from backend.media.limits import MediaLimits
-from backend.media.names import quoted
-from backend.media.sniff import sniff
+from backend.media.formats import MediaLimits, quoted, sniff
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +99,7 @@ def _check_header(image: Image.Image, shown: str, limits: MediaLimits) -> None:
 
 
 def _draft(image: Image.Image, pixels: int) -> None:
-    """Let the JPEG decoder skip what would be thrown away: still at least `pixels` unless the file has fewer."""
+    """Have the JPEG decoder read at a fraction of the size, still at least `pixels` unless the file has fewer."""
     width, height = image.size
     reduction = 1
     while reduction < 8 and width * height > pixels * reduction**2:
@@ -117,7 +115,7 @@ def _turn_upright(image: Image.Image) -> None:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Any mode -> RGB as a person sees it: what is transparent shows white paper, not the colours hidden under it."""
+    """Convert any mode to RGB as a person sees it: transparent pixels turn white, not the colour hidden in them."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _eight_bits(image).convert("RGB")
     if not image.has_transparency_data:
@@ -132,7 +130,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(picture: Image.Image, mode: str, profile: bytes | None) -> Image.Image:
-    """Phones photograph in Display P3; shown as sRGB its colours would be pale."""
+    """Convert a picture from its colour profile to sRGB: Display P3, as phones use it, would look pale."""
     if not profile or mode not in ("RGB", "RGBA"):
         return picture
     try:
@@ -147,7 +145,7 @@ def _in_srgb(picture: Image.Image, mode: str, profile: bytes | None) -> Image.Im
 
 
 def shrink(picture: Image.Image, pixels: int) -> Image.Image:
-    """The picture at no more than `pixels` pixels, its shape kept."""
+    """Shrink a picture to at most `pixels` pixels, its shape kept."""
     width, height = picture.size
     scale = (pixels / (width * height)) ** 0.5
     if scale >= 1:

@@ -1,14 +1,13 @@
-"""Pages of PDFs as picture files, drawn by a confined child. Runs in the page's process; see `decoder`."""
+"""Draws pages of PDFs as picture files in a confined child. Runs in the page's process; see `sandbox.pool`."""
 
 from pathlib import Path
 
 from backend.errors import MediaTooLarge, UnsupportedMedia
-from backend.media.decoder import Decoder
-from backend.media.frame import Frame
-from backend.media.limits import MediaLimits
-from backend.media.names import quoted
-from backend.media.passing import passing_folder
-from backend.media.worker import Job
+from backend.media.clip import Frame
+from backend.media.formats import MediaLimits, quoted
+from backend.media.sandbox.pool import Decoder
+from backend.media.sandbox.worker import DecodeJob
+from backend.media.scratch import scratch_folder
 
 
 class PageReader:
@@ -26,7 +25,7 @@ class PageReader:
     async def count(self, path: Path) -> int:
         """How many pages the PDF has."""
         self._check_size(path)
-        with passing_folder() as folder:
+        with scratch_folder() as folder:
             said = await self._decoder.decode(self._job(path, folder, page=0), _keep_nothing)
         return int(said["total"])
 
@@ -38,7 +37,7 @@ class PageReader:
         def save(_index: int, _total: int, frame: Frame) -> None:
             frame.image.save(drawn, compress_level=1)
 
-        with passing_folder() as raw:
+        with scratch_folder() as raw:
             await self._decoder.decode(self._job(path, raw, page), save)
         return drawn
 
@@ -53,9 +52,9 @@ class PageReader:
                 f"{shown} has {size / 1e6:.0f} MB, more than the {most / 1e6:.0f} MB we read; split it."
             )
 
-    def _job(self, path: Path, out: Path, page: int) -> Job:
+    def _job(self, path: Path, out: Path, page: int) -> DecodeJob:
         limits = self._limits
-        return Job(
+        return DecodeJob(
             "pdf",
             str(path.absolute()),
             str(out),
@@ -68,4 +67,4 @@ class PageReader:
 
 
 def _keep_nothing(_index: int, _total: int, _frame: Frame) -> None:
-    """Only the count is wanted."""
+    """Drop a picture: only the count is wanted."""

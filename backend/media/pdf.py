@@ -13,8 +13,7 @@ from typing import Any
 from PIL import Image
 
 from backend.errors import MediaTooLarge, UnsupportedMedia
-from backend.media.limits import MediaLimits
-from backend.media.names import quoted
+from backend.media.formats import MediaLimits, quoted
 
 log = logging.getLogger(__name__)
 

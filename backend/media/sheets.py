@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from backend.media.frame import Frame, clock
+from backend.media.clip import Frame, clock
 
 Pixels = npt.NDArray[np.uint8]
 

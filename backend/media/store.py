@@ -1,12 +1,13 @@
-"""Takes files from strangers in: each kept once, by its SHA-256, with clean pixels made by a confined child.
+"""Adds files from strangers: each kept once, by its SHA-256, with clean pixels made by a confined child.
 
-Reading is the `Shelf`'s part and works from any process; `add` and `sample` belong to one event loop. Knows no
-conversations: who uses what is told to `collect`.
+`MediaFiles` reads them, from any process; `add` and `sample` belong to one event loop. Knows no conversations:
+`collect` gets the ids that are in use.
 """
 
 import asyncio
 import errno
 import hashlib
+import io
 import logging
 import math
 import shutil
@@ -16,16 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from backend.errors import MediaTooLarge, StorageError, UnsupportedMedia
 from backend.media.clip import READABLE as CLIPS
-from backend.media.decoder import Decoder
-from backend.media.frame import Frame
-from backend.media.limits import MediaLimits
-from backend.media.names import quoted
+from backend.media.clip import Frame
+from backend.media.files import MediaFacts, MediaFiles, save_clean, save_facts, save_frame, save_times
+from backend.media.formats import MediaLimits, Sniffed, quoted, sniff
 from backend.media.pages import PageReader
-from backend.media.shelf import MediaFacts, Shelf, save_clean, save_facts, save_frame, save_times
-from backend.media.sniff import Sniffed, sniff
-from backend.media.worker import Job
+from backend.media.sandbox.pool import Decoder
+from backend.media.sandbox.worker import DecodeJob
 from backend.types import ImagePart, Progress, VideoPart
 
 __all__ = ["MediaLimits", "MediaStore"]
@@ -46,8 +47,8 @@ _FEW, _FEW_SIDE, _MANY_SIDE = 16, 1120, 768
 _SPARE_BYTES = 64 << 20
 
 
-class MediaStore(Shelf):
-    """Media under one root folder; see `Shelf` for reading. `pages` draws those of PDFs, which can then be added."""
+class MediaStore(MediaFiles):
+    """Media under one root folder; see `MediaFiles` for reading. `pages` draws those of PDFs, to be added."""
 
     def __init__(self, root: Path, limits: MediaLimits | None = None) -> None:
         super().__init__(root)
@@ -55,6 +56,11 @@ class MediaStore(Shelf):
         self._decoder = Decoder(self._limits)
         self.pages = PageReader(self._decoder, self._limits)
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder of its files; it is closed with the store."""
+        return self._decoder
 
     def warm(self) -> None:
         """Have a child ready, so that the first image does not wait for one."""
@@ -98,6 +104,25 @@ class MediaStore(Shelf):
                     self._folder(media_id).touch()
                     if isinstance(part, VideoPart) and not self.sampled(part):
                         await self._add_frames(part, progress or _silent)
+        return part
+
+    def put(self, image: Image.Image, name: str = "picture.png") -> ImagePart:
+        """Keep pixels of our own exactly, such as a model has drawn; RGB, at most `clean_pixels` of them. It blocks.
+
+        Raises:
+            StorageError: the disk is full or cannot be written.
+        """
+        data = io.BytesIO()
+        image.convert("RGB").save(data, "PNG")
+        part = ImagePart(hashlib.sha256(data.getvalue()).hexdigest())
+        with _disk(name):
+            if not self.holds(part.media_id):
+                with self._staging() as staging:
+                    made = _fresh(staging / "made")
+                    (made / "original.png").write_bytes(data.getvalue())
+                    save_clean(made, image.convert("RGB"), lossless=math.prod(image.size) <= _EXACT_PIXELS)
+                    save_facts(made, MediaFacts(name, "image"))
+                    self._place(made, self._folder(part.media_id))
         return part
 
     async def sample(self, part: VideoPart, progress: Tell | None = None) -> None:
@@ -160,7 +185,7 @@ class MediaStore(Shelf):
             save_clean(kept.parent, frame.image, lossless=exact)
 
         tell(Progress("reading the image"))
-        job = Job(
+        job = DecodeJob(
             "image",
             str(kept),
             str(_fresh(staging / "raw")),
@@ -189,13 +214,13 @@ class MediaStore(Shelf):
         save_times(folder, times)
         return said
 
-    def _clip_job(self, kept: Path, name: str, part: VideoPart, raw: Path) -> Job:
+    def _clip_job(self, kept: Path, name: str, part: VideoPart, raw: Path) -> DecodeJob:
         limits = self._limits
         if not 1 <= part.frames <= limits.frames:
             raise UnsupportedMedia(f"Between 1 and {limits.frames} frames can be taken of a clip; set another number.")
         if not all(math.isfinite(edge) for edge in (part.start, part.end) if edge is not None):
             raise UnsupportedMedia("An interval of a clip is two times in seconds; set them as numbers.")
-        return Job(
+        return DecodeJob(
             "video",
             str(kept),
             str(raw),
@@ -210,7 +235,7 @@ class MediaStore(Shelf):
 
 
 def _silent(_: Progress) -> None:
-    """Nobody listens."""
+    """Ignore progress."""
 
 
 def _fresh(folder: Path) -> Path:
@@ -236,7 +261,7 @@ def _copy(path: Path, kept: Path, media_id: str) -> None:
 
 @contextmanager
 def _disk(name: str) -> Iterator[None]:
-    """What the disk refuses, in words."""
+    """Turn an OSError of the disk into a StorageError in words."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Boxes around lines of text: in which parts a long image is looked at, which boxes are one line, how they lie."""
+"""Splits a long image into parts for detection, merges boxes around lines of text, and tells how they lie."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STANDING = 1.5  # a box so many times as high as wide stands on its side
 
 
 def parts(width: int, height: int) -> list[Area]:
-    """Left, top, right and bottom of the parts in which an image is looked at: one, unless it is long and narrow.
+    """Split an image into parts, (left, top, right, bottom), for detection: one, unless it is long and narrow.
 
     Example: 600 x 6000 pixels at once would be seen at 200 x 2000, so it becomes four parts of about 600 x 1620.
     """
@@ -45,7 +45,7 @@ def parts(width: int, height: int) -> list[Area]:
 
 
 def tiles(width: int, height: int) -> list[list[Area]]:
-    """The parts of an image whose text is too small to be seen at once, in rows: none is shrunk."""
+    """Split an image whose text is too small to be seen at once into rows of parts, none of which is shrunk."""
 
     def edges(side: int) -> list[tuple[int, int]]:
         count = max(1, math.ceil((side - OVERLAP) / (LONGEST - OVERLAP)))
@@ -56,7 +56,7 @@ def tiles(width: int, height: int) -> list[list[Area]]:
 
 
 def too_small(boxes: Sequence[Boxes], width: int, height: int) -> bool:
-    """Whether text was shrunk so far that lines may have been lost or run together: what most boxes are high."""
+    """Whether text was shrunk so far that lines may be lost or run together, by the height of most boxes."""
     scale = LONGEST / max(width, height)
     if scale >= 1 or len(boxes) < DENSE:
         return False
@@ -64,7 +64,7 @@ def too_small(boxes: Sequence[Boxes], width: int, height: int) -> bool:
 
 
 def joined(found: Sequence[Boxes], more: Sequence[Boxes], sideways: bool) -> list[Boxes]:
-    """The boxes of some parts with those of the next part, below them or to their right.
+    """Merge the boxes of some parts with those of the next part, below them or to their right.
 
     A line that both have is kept once, the one of the two that was seen whole; where a seam cuts lines across, what
     lies on both sides of it becomes one.
@@ -112,7 +112,7 @@ def _same(one: Edges, other: Edges, sideways: bool) -> bool:
 
 
 def batches(widths: Sequence[float]) -> Iterator[list[int]]:
-    """The numbers of lines that are recognised at once, of like width each; widths in heights of the line.
+    """Group lines of like width, by number, for recognition at once; widths in heights of the line.
 
     A batch is as wide as its widest line, so there are fewer in one of long lines: memory goes with its pixels.
     """
@@ -155,7 +155,7 @@ def size(box: Boxes) -> tuple[float, float]:
 
 
 def lying(box: Boxes) -> Boxes:
-    """A box whose first corner is where its text begins: one that stands is read from top to bottom."""
+    """Reorder a box so that its first corner is where its text begins: one that stands is read from top to bottom."""
     width, height = size(box)
     if _run(box) is None:
         return box
@@ -169,7 +169,7 @@ def from_the_end(box: Boxes) -> Boxes:
 
 
 def placed(box: Boxes, width: int, quarter: bool) -> Quad:
-    """A box as corners in an image of this width as it came; `quarter` where it was turned a quarter to the left."""
+    """Map a box to corners in the image as it came, of this width; `quarter`: it was turned a quarter to the left."""
     points: list[Point] = [(float(x), float(y)) for x, y in box]
     if quarter:  # what is at (x, y) there stands at (width - y, x) here
         points = [(width - y, x) for x, y in points]

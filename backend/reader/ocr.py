@@ -1,8 +1,8 @@
 """Reads an image's text with RapidOCR (PP-OCRv6 small: detection, direction, recognition). Runs in the reader's child.
 
-RapidOCR's three stages are called one by one: progress can be told between batches of recognition, lines are cut from
-the image at its full size rather than from the one that detection shrinks, and a page that stands on its side or its
-head is turned as a whole before its lines are recognised. Nothing is fetched: the models come with the package.
+RapidOCR's three stages are called one by one: progress can be reported between batches of recognition, lines are cut
+from the image at its full size rather than from the one that detection shrinks, and a page that stands on its side or
+its head is turned as a whole before its lines are recognised. Nothing is fetched: the models come with the package.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Recogniser:
         self._recognise: Any = TextRecognizer(_configured(config.Rec, models / "PP-OCRv6_rec_small.onnx", threads))
 
     def read(self, pixels: Pixels, tell: Callable[[int, int], None]) -> Page:
-        """The page that an image is; `tell` hears how many lines of how many have been read."""
+        """Read an image to a page; `tell` is called with the lines read and the lines in all."""
         height, width = pixels.shape[:2]
         found = self._found(pixels)
         if not len(found.boxes):
@@ -100,7 +100,7 @@ class Recogniser:
         return _Found(pixels, boxes, False)
 
     def _boxes(self, pixels: Pixels) -> Boxes:
-        """Every box of text; what two parts of an image have counts once."""
+        """Detect every box of text; one in two parts of the image counts once."""
         height, width = pixels.shape[:2]
         found = self._in_parts(pixels, parts(width, height))
         if len(parts(width, height)) == 1 and too_small(found, width, height):
@@ -111,7 +111,7 @@ class Recogniser:
         return np.asarray(found[:MOST_LINES], np.float32).reshape(-1, 4, 2)
 
     def _in_parts(self, pixels: Pixels, areas: Sequence[Area]) -> list[Boxes]:
-        """The boxes of some parts, each below the one before or to its right."""
+        """Detect the boxes of some parts, each below the one before or to its right."""
         found: list[Boxes] = []
         for number, (left, top, right, bottom) in enumerate(areas):
             boxes = list(self._detected(pixels[top:bottom, left:right]) + np.asarray((left, top), np.float32))
@@ -137,11 +137,11 @@ class Recogniser:
         return np.clip(found, 0, np.asarray((width, height), np.float32))
 
     def _upside_down(self, crops: Sequence[Pixels]) -> bool:
-        """Whether the page stands on its head: what most lines say of whose direction the model is sure.
+        """Whether the page stands on its head, by most of the lines of whose direction the model is sure.
 
-        It is right of a line that stands on its head more often than of one that does not, so a few lines are read
-        both ways before a whole page is turned. Of a page of a few lines it says too little, so these are read both
-        ways at once.
+        It is right about a line on its head more often than about an upright one, so a few lines are read both ways
+        before a whole page is turned. On a page of a few lines that says too little, so all are read both ways at
+        once.
         """
         sample = sorted(crops, key=lambda crop: -crop.shape[1])[:24]
         labels = [label for label, score in self._directions(sample) if score > SURE]
@@ -157,7 +157,7 @@ class Recogniser:
         return found
 
     def _texts(self, crops: Sequence[Pixels], tell: Callable[[int, int], None]) -> list[tuple[str, float]]:
-        """What each line says and how sure that is; lines of like width are recognised together."""
+        """Recognise the text of each line, with its score; lines of like width are recognised together."""
         from rapidocr.ch_ppocr_rec import TextRecInput
 
         texts: list[tuple[str, float]] = [("", 0.0)] * len(crops)
@@ -173,7 +173,7 @@ class Recogniser:
     def _read_from_the_end(
         self, crops: Sequence[Pixels], texts: Sequence[tuple[str, float]]
     ) -> Iterator[tuple[int, tuple[str, float]]]:
-        """The lines that stand on their head where the page does not, as stamps do, and what they say."""
+        """Read the lines that stand on their head where the page does not, as stamps do."""
         unsure = [number for number, (_, score) in enumerate(texts) if score < SURE]
         labels = self._directions([crops[number] for number in unsure]) if unsure else ()
         said = zip(unsure, labels, strict=True)
@@ -213,7 +213,7 @@ def _on_its_head(crop: Pixels) -> Pixels:
 
 
 def _beginning(crop: Pixels) -> Pixels:
-    """As much of a line as its direction is told by: what is longer would be squeezed beyond recognition."""
+    """Cut the beginning of a line, which shows its direction: the whole would be squeezed beyond recognition."""
     return crop[:, : SHOWN * crop.shape[0]]
 
 

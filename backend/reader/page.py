@@ -1,4 +1,4 @@
-"""What was read on one image: lines with their places, and the rows that they stand in. Pure values, no OCR library.
+"""Defines a page, the text read on one image: lines with their places, and rows. Pure values, no OCR library.
 
 All coordinates are pixels of the clean image, x to the right, y down. A row is what stands side by side: an OCR
 reader gives "MILK" and "2.40" as two lines, one receipt row has both.
@@ -62,7 +62,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What stands side by side: numbers of the page's lines from left to right, and its text, columns apart."""
+    """Lines side by side: their numbers in the page from left to right, and the text, columns apart."""
 
     lines: tuple[int, ...]
     text: str
@@ -84,7 +84,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """All of it, a row a line."""
+        """The whole text, a row a line."""
         return "\n".join(row.text for row in self.rows)
 
     def _upright(self, line: Line) -> Quad:
@@ -178,7 +178,7 @@ def in_reading_order(page: Page) -> Page:
 
 
 def _rows(quads: Sequence[Quad]) -> list[tuple[int, ...]]:
-    """The numbers of quads that stand side by side, once the slant that most of them share is taken out."""
+    """Group quads that stand side by side, by number, once the slant that most of them share is taken out."""
     slant = _slant(quads)
     middles = [_middle(quad, slant) for quad in quads]
     heights = [max(1.0, (math.dist(quad[0], quad[3]) + math.dist(quad[1], quad[2])) / 2) for quad in quads]

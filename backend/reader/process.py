@@ -1,4 +1,4 @@
-"""One child process that reads images, started when it is needed and ended when nobody needs it for a while.
+"""Runs one child process that reads images, started when needed and ended when idle for a while.
 
 Its methods block: they are called in a thread, one image at a time. What the child says is checked before it is used.
 """
@@ -34,7 +34,7 @@ Tell = Callable[[int, int], None]
 
 
 class ReaderProcess:
-    """The child. Safe to call from several threads: who comes second waits."""
+    """Reads images with a child process. Safe to call from several threads: who comes second waits."""
 
     def __init__(self, idle: float = IDLE, command: tuple[str, ...] = ("-m", "backend.reader.worker")) -> None:
         self._idle = idle
@@ -52,7 +52,7 @@ class ReaderProcess:
         return child is not None and child.alive
 
     def read(self, image: Image.Image, tell: Tell, stop: threading.Event | None = None) -> Page:
-        """Read one image; `tell` hears lines done and lines in all.
+        """Read one image; `tell` is called with lines done and lines in all.
 
         `end` from another thread breaks it off; where it may not have begun yet, `stop` is set before.
 
@@ -99,7 +99,7 @@ class ReaderProcess:
         return child
 
     def _drop(self, child: _Child | None) -> None:
-        """End a child that failed: what it says next would be taken for an answer to the next image."""
+        """End a child that failed: its next message would be taken for an answer to the next image."""
         if child is None or self._child is child:  # else it was ended on purpose
             log.warning("the text of an image was not read: %s", child.last_words() if child else "", exc_info=True)
             self.end()
@@ -155,7 +155,7 @@ class _Child:
         return self._process.poll() is None
 
     def greet(self) -> list[str]:
-        """Wait until the models are loaded; what the system would not take from the child's rights, in words."""
+        """Wait until the models are loaded; returns in words which limits the system cannot put on the child."""
         missing = [str(one) for one in self._answer()["ready"]]
         self.greeted = True
         return missing
@@ -184,7 +184,7 @@ class _Child:
             tell(done, total)
 
     def last_words(self) -> str:
-        """What it has complained of, the end of it."""
+        """The end of what the child wrote to stderr."""
         if self._complaints.closed:
             return ""
         self._complaints.seek(0)
@@ -211,12 +211,12 @@ class _Child:
 
 
 def threads() -> int:
-    """How many threads one image is read with: a person waits for it, and idle ones do not spin."""
+    """Choose how many threads read one image: a person waits for it, and idle threads do not spin."""
     return max(1, min(4, os.cpu_count() or 1))
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours but where the code lies."""
+    """Make the child's environment: only where the code is."""
     needed = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     bound = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {**needed, **bound, "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -35,7 +35,7 @@ class Reader(Protocol):
     """Reads what is written on images of the media store."""
 
     async def read(self, media_id: str, progress: Listener | None = None) -> Page:
-        """The page that an image is. Cancelling the task ends the work, unless somebody else waits for the same.
+        """Read an image to a page. Cancelling the task ends the work, unless somebody else waits for the same.
 
         Raises:
             ReadingFailed: it cannot be read, or takes too long.
@@ -82,7 +82,8 @@ class OcrReader:
         if shared is None:
             shared = self._shared[media_id] = _Shared(asyncio.create_task(self._read(media_id)))
             shared.task.add_done_callback(lambda _: self._forget(media_id, shared))
-        shared.listeners += [progress] if progress else []
+        if progress:
+            shared.listeners.append(progress)
         shared.waiting += 1
         try:
             return await asyncio.shield(shared.task)

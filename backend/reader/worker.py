@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from backend.media.confine import confine, restrict_files
-from backend.media.worker import Tell, private_output
+from backend.media.sandbox.confine import confine, restrict_files
+from backend.media.sandbox.worker import Tell, private_output
 from backend.reader.page import page_to_json
 
 NOWHERE = Path("/nonexistent")  # the folder that it may write into

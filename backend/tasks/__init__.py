@@ -1,1 +1,1 @@
-"""Presets: what a person can ask for with one choice. One file a task; see `registry` for how they are found."""
+"""Presets: questions that a person asks with one choice. One file a task; see `registry` for how they are found."""

@@ -1,4 +1,4 @@
-"""Finds the tasks: every module of this package that has a `TASKS` tuple. Adding one is adding a file."""
+"""Finds the tasks: every module of `presets` that has a `TASKS` tuple. Adding one is adding a file."""
 
 import importlib
 import pkgutil
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
-import backend.tasks
+import backend.tasks.presets
 from backend.errors import InputError
 from backend.tasks.task import Task
 
@@ -19,8 +19,8 @@ def tasks() -> Mapping[str, Task]:
         ValueError: two of them have one name; a fault in the files, not in what a person did.
     """
     found: list[Task] = []
-    for module in pkgutil.iter_modules(backend.tasks.__path__):
-        found += getattr(importlib.import_module(f"backend.tasks.{module.name}"), "TASKS", ())
+    for module in pkgutil.iter_modules(backend.tasks.presets.__path__):
+        found += getattr(importlib.import_module(f"backend.tasks.presets.{module.name}"), "TASKS", ())
     by_name = {task.name: task for task in sorted(found, key=lambda task: (task.order, task.title))}
     if len(by_name) < len(found):
         raise ValueError(f"two presets have one name: {sorted(task.name for task in found)}")

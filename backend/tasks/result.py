@@ -1,4 +1,4 @@
-"""Results: what an answer is once it is read, with what in it may be wrong. Knows no page."""
+"""Holds the results that were read out of an answer, with what in them may be wrong. Knows no page."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -6,7 +6,8 @@ from typing import Literal
 
 from backend.types import Unsure
 
-Kind = Literal["json", "latex", "csv", "text"]
+Kind = Literal["json", "latex", "csv", "text", "quote"]
+"""What a result is written in; "quote" is an answer in words with the words of a document that say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,19 @@ class Doubt:
 class Result:
     """One result in an answer. `whole` is false for what is cut, or does not parse or fit its form: shown as such.
 
-    `again` are the paths of fields that the model has read a second time, on a closer look.
+    `reread` are the paths of fields that the model has read a second time, larger.
     """
 
     kind: Kind
     source: str
     whole: bool = True
     doubts: tuple[Doubt, ...] = ()
-    again: tuple[str, ...] = ()
+    reread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a task reads results from: the answer, what the person wrote, where the model was unsure."""
+    """An answer as a task reads it: its text, what the person wrote, where the model was unsure."""
 
     text: str
     asked: str = ""

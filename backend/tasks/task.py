@@ -1,12 +1,12 @@
-"""What a preset is: the words that go to the model, how its tokens are drawn, and how its answer is shown."""
+"""Defines a preset: its prompt, its sampling and grammar, and how its answer is shown and read."""
 
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
+from backend.tasks.forms.reread_rules import RereadRules
 from backend.tasks.result import Answer, Result
-from backend.tasks.second_look import SecondLook
 from backend.types import Grammar, Reading, SamplingParams
 
 Needs = Literal["nothing", "image", "video"]
@@ -21,28 +21,23 @@ def as_written(text: str) -> str:
     return text
 
 
-def free(text: str) -> None:
-    """Hold an answer to no grammar, whatever the person wrote."""
+def no_grammar(text: str) -> None:
+    """Use no grammar for the answer, whatever the person wrote."""
 
 
-def unread(text: str) -> Reading:
+def no_reading(text: str) -> Reading:
     """Have no text read on the images, whatever the person wrote."""
     return "none"
 
 
-def evidence(text: str) -> Reading:
+def with_evidence(text: str) -> Reading:
     """Have the text on the images read, to say where the answer's values stand."""
     return "evidence"
 
 
 def no_results(answer: Answer) -> tuple[Result, ...]:
-    """An answer that is to be read, and nothing else."""
+    """Read no results out of an answer."""
     return ()
-
-
-def content(answer: str) -> str:
-    """Be content with any answer: nothing to tell the model."""
-    return ""
 
 
 def fenced(text: str, language: str) -> str:
@@ -54,18 +49,19 @@ def fenced(text: str, language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A preset.
+    """Describes a preset: how it asks the model, and what becomes of the answer.
 
     `prompt` goes to the model before the person's own words, which may be empty when a file is there. `needs` is what
     the conversation must hold for it. `sampling` overrides the person's settings where a value is set. `show` turns a
     whole or growing answer into Markdown; it is pure and accepts any text, since it is called while the answer is
     still being written.
 
-    `grammar` is what the answer is held to, by what the person wrote. `each` has every image of a message read alone,
-    the answers parted by two empty lines. `complaint` is what is wrong with a whole answer, in words for the model; it
-    is told once. `results` is what can be taken away, and `again` how what is doubtful in it is read a second time.
-    `ask` makes the model's text where `prompt` is not all of it. `reading` is what is done with the text on the
-    images, by what the person wrote (see `backend.types.Reading`), and `quotes` whether the answer quotes it.
+    `grammar` makes the answer's grammar from what the person wrote. `each` has every image of a message read alone,
+    the answers parted by two empty lines. `takes_schema` is whether the person's words may be a JSON Schema.
+    `complaint` says what is wrong with a whole answer, in words that go back to the model once. `results` reads the
+    results out of the answer, and `reread` has the rules by which doubtful fields are read a second time. `ask` makes
+    the prompt where `prompt` is not all of it. `reading` says how the text on the images is used, by what the person
+    wrote (see `backend.types.Reading`).
     """
 
     name: str
@@ -76,21 +72,21 @@ class Task:
     sampling: SamplingParams = field(default_factory=SamplingParams)
     show: Callable[[str], str] = as_written
     ask: Callable[[str], str] | None = None
-    grammar: Callable[[str], Grammar | None] = free
+    grammar: Callable[[str], Grammar | None] = no_grammar
     results: Callable[[Answer], tuple[Result, ...]] = no_results
-    complaint: Callable[[str], str] = content
-    again: SecondLook | None = None
+    complaint: Callable[[str], str] | None = None
+    reread: RereadRules | None = None
     each: bool = False
-    reading: Callable[[str], Reading] = unread
-    quotes: bool = False
+    takes_schema: bool = False
+    reading: Callable[[str], Reading] = no_reading
 
     @property
     def revises(self) -> bool:
-        """Whether an answer that is written may be written again."""
-        return self.again is not None or self.complaint is not content
+        """Whether a written answer may still be replaced: by a second try or a reread."""
+        return self.reread is not None or self.complaint is not None
 
     def compose(self, text: str) -> str:
-        """The text that the model reads for a turn in which the person wrote `text`, perhaps nothing."""
+        """Make the prompt of a turn in which the person wrote `text`, perhaps nothing."""
         if self.ask is not None:
             return self.ask(text.strip())
         return "\n".join(piece for piece in (self.prompt, text.strip()) if piece)

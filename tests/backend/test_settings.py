@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from platformdirs import user_data_path
 
-from backend.engine.spec import EngineSpec
+from backend.engine.engine import LocalSpec
 from backend.errors import SettingsError
 from backend.settings import Settings, add_options, check_tools, read_settings, with_password
 
@@ -181,7 +181,7 @@ def test_sizes_are_in_mebibytes():
 
 def test_the_engine_is_told_what_concerns_it():
     settings = Settings(revision="v1", adapter="a/b", device="cpu", offline=True, queue_size=3, cache_gb=1.5)
-    assert settings.engine_spec("org/model", "8bit") == EngineSpec(
+    assert settings.engine_spec("org/model", "8bit") == LocalSpec(
         "org/model",
         revision="v1",
         quantization="8bit",

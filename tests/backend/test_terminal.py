@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.chat.grounds import Grounded
+from backend.chat.results import Grounded
 from backend.errors import InputError
 from backend.evidence import evidence_of_json
 from backend.reader.page import Line, Page
@@ -20,7 +20,7 @@ from backend.types import Finished, ImagePart, Progress, Queued, Restarted, Stre
 EVENTS: list[StreamEvent] = [
     Queued(2),
     Progress("reading the clip", 3, 64),
-    Progress("loading the model", 3_000_000, 4_000_000),
+    Progress("loading the model", 3_000_000, 4_000_000, unit="bytes"),
     Progress("starting"),
     TextDelta("Two"),
     TextDelta(" words"),

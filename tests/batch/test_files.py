@@ -7,8 +7,8 @@ import pytest
 
 from backend.batch.files import find
 from backend.errors import InputError
-from tests.backend.house import content
-from tests.media.pdfs import write_pdf
+from tests.support.chat import content
+from tests.support.pdfs import write_pdf
 
 
 def put(path: Path, data: bytes | None = None) -> Path:

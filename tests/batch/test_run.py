@@ -9,38 +9,39 @@ import pytest
 import pytest_asyncio
 
 from backend.batch.files import find
-from backend.batch.row import Row
+from backend.batch.rows import FileRow
 from backend.batch.run import Batch, still_true
-from backend.chat.once import OWNER, Once
+from backend.chat.one_shot import OWNER, OneShot
 from backend.engine.scripted import Gate, Step
 from backend.errors import EngineUnavailable, GlimpseError, OutOfMemory, QueueFull
 from backend.reader.page import Line, Page
 from backend.types import EngineStatus, GenerationRequest
-from tests.backend.house import content, sha
-from tests.batch.house import House, all_of, brief
-from tests.media.pdfs import write_pdf
+from tests.support.batch import Runtime, brief
+from tests.support.chat import content, sha
+from tests.support.messages import events
+from tests.support.pdfs import write_pdf
 
 
 @pytest_asyncio.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    made = House(tmp_path)
+async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
+    made = Runtime(tmp_path)
     yield made
     await made.close()
 
 
-def put(house: House, *names: str) -> None:
+def put(runtime: Runtime, *names: str) -> None:
     for name in names:
-        (house.folder / name).write_bytes(content(name))
+        (runtime.folder / name).write_bytes(content(name))
 
 
 def asks_about(name: str, request: GenerationRequest) -> bool:
     return [part.media_id for part in request.messages[0].media] == [sha(name)]
 
 
-async def test_every_file_and_page_is_a_row_and_nothing_is_kept(house: House, tmp_path: Path) -> None:
-    put(house, "a.png", "c.png")
-    write_pdf(house.folder / "b.pdf", ["1 0 0 rg 0 0 9 9 re f", "0 0 1 rg 0 0 9 9 re f"])
-    rows = await house.rows()
+async def test_every_file_and_page_is_a_row_and_nothing_is_kept(runtime: Runtime, tmp_path: Path) -> None:
+    put(runtime, "a.png", "c.png")
+    write_pdf(runtime.folder / "b.pdf", ["1 0 0 rg 0 0 9 9 re f", "0 0 1 rg 0 0 9 9 re f"])
+    rows = await runtime.rows()
     assert brief(rows) == [
         ("a.png", None, "An answer."),
         ("b.pdf", 1, "An answer."),
@@ -50,30 +51,30 @@ async def test_every_file_and_page_is_a_row_and_nothing_is_kept(house: House, tm
     row = rows[0]
     assert (row.preset, row.finish_reason, row.model, row.tokens) == ("caption", "stop", "scripted", 2)
     assert [row.pages for row in rows] == [None, 2, 2, None]
-    assert {request.task for request in house.engine.requests} == {"caption"}
-    assert len({request.messages for request in house.engine.requests}) == 4
-    await house.chat.close()
-    assert house.history.conversations(OWNER) == []
+    assert {request.task for request in runtime.engine.requests} == {"caption"}
+    assert len({request.messages for request in runtime.engine.requests}) == 4
+    await runtime.chat.close()
+    assert runtime.history.conversations(OWNER) == []
     assert list((tmp_path / "media").glob("??/*")) == []
 
 
-async def test_further_words_are_said_with_every_file(house: House) -> None:
-    put(house, "a.png")
-    batch = Batch(house.once, house.engine, house.store.pages, "caption", text="In Welsh.")
-    (row,) = await all_of(batch.rows(find(house.folder, "image").sources))
+async def test_further_words_are_said_with_every_file(runtime: Runtime) -> None:
+    put(runtime, "a.png")
+    batch = Batch(runtime.once, runtime.engine, runtime.store.pages, "caption", text="In Welsh.")
+    (row,) = await events(batch.rows(find(runtime.folder, "image").sources))
     assert row.text == "In Welsh."
-    assert house.engine.requests[0].messages[0].text == "Describe this image in one line.\nIn Welsh."
+    assert runtime.engine.requests[0].messages[0].text == "Describe this image in one line.\nIn Welsh."
 
 
-async def test_an_error_is_a_row_and_not_the_end(house: House) -> None:
-    put(house, "bad.png", "good.png", "heavy.png")
-    (house.folder / "cut.pdf").write_bytes(b"%PDF-1.7 cut")
+async def test_an_error_is_a_row_and_not_the_end(runtime: Runtime) -> None:
+    put(runtime, "bad.png", "good.png", "heavy.png")
+    (runtime.folder / "cut.pdf").write_bytes(b"%PDF-1.7 cut")
 
     def script(request: GenerationRequest) -> list[Step]:
         return [OutOfMemory("Too large; send less.")] if asks_about("heavy.png", request) else ["Fine."]
 
-    house.engine.script = script
-    assert brief(await house.rows()) == [
+    runtime.engine.script = script
+    assert brief(await runtime.rows()) == [
         (
             "bad.png",
             None,
@@ -86,111 +87,113 @@ async def test_an_error_is_a_row_and_not_the_end(house: House) -> None:
     ]
 
 
-async def test_what_is_kept_is_not_asked_again(house: House) -> None:
-    put(house, "a.png", "z.png")
-    write_pdf(house.folder / "b.pdf", ["", "0 0 1 rg 0 0 9 9 re f"])
-    first = await house.rows()
-    house.engine.requests.clear()
-    assert await house.rows(kept=first) == []
-    assert brief(await house.rows(kept=[first[0], first[2]])) == [
+async def test_what_is_kept_is_not_asked_again(runtime: Runtime) -> None:
+    put(runtime, "a.png", "z.png")
+    write_pdf(runtime.folder / "b.pdf", ["", "0 0 1 rg 0 0 9 9 re f"])
+    first = await runtime.rows()
+    runtime.engine.requests.clear()
+    assert await runtime.rows(kept=first) == []
+    assert brief(await runtime.rows(kept=[first[0], first[2]])) == [
         ("b.pdf", 1, "An answer."),
         ("z.png", None, "An answer."),
     ]
-    assert len(house.engine.requests) == 2
+    assert len(runtime.engine.requests) == 2
 
 
-async def test_a_changed_file_and_an_error_are_done_anew(house: House) -> None:
-    put(house, "a.png", "b.png", "c.png")
-    a, b, c = await house.rows()
-    (house.folder / "b.png").write_bytes(content("other.png"))
-    sources = find(house.folder, "image").sources
+async def test_a_changed_file_and_an_error_are_done_anew(runtime: Runtime) -> None:
+    put(runtime, "a.png", "b.png", "c.png")
+    a, b, c = await runtime.rows()
+    (runtime.folder / "b.png").write_bytes(content("other.png"))
+    sources = find(runtime.folder, "image").sources
     gone = replace(a, file="gone.png")
     wanted = await still_true([a, b, c, gone], sources)
     assert [wanted(row) for row in (a, b, replace(c, error="No."), gone)] == [True, False, False, True]
 
 
-async def test_the_next_file_is_read_while_one_is_answered(house: House) -> None:
-    put(house, "a.png", "b.png", "c.png")
+async def test_the_next_file_is_read_while_one_is_answered(runtime: Runtime) -> None:
+    put(runtime, "a.png", "b.png", "c.png")
     gates = [Gate(), Gate(), Gate()]
-    house.engine.script = lambda _: [gates[len(house.engine.requests) - 1], "Done."]
-    task = asyncio.create_task(house.rows())
+    runtime.engine.script = lambda _: [gates[len(runtime.engine.requests) - 1], "Done."]
+    task = asyncio.create_task(runtime.rows())
     await gates[1].reached.wait()
-    assert house.engine.active == 2
+    assert runtime.engine.active == 2
     for gate in gates:
         gate.open()
     assert [row.answer for row in await task] == ["Done."] * 3
 
 
-async def test_closing_stops_what_is_under_way(house: House) -> None:
-    put(house, "a.png", "b.png", "c.png")
+async def test_closing_stops_what_is_under_way(runtime: Runtime) -> None:
+    put(runtime, "a.png", "b.png", "c.png")
     gate = Gate()
 
     def script(request: GenerationRequest) -> list[Step]:
         return ["Done."] if asks_about("a.png", request) else [gate]
 
-    house.engine.script = script
-    rows = house.batch().rows(find(house.folder, "image").sources)
+    runtime.engine.script = script
+    rows = runtime.batch().rows(find(runtime.folder, "image").sources)
     assert (await anext(rows)).answer == "Done."
     await gate.reached.wait()
     await rows.aclose()
-    assert house.engine.active == 0
-    assert house.history.conversations(OWNER) == []
+    assert runtime.engine.active == 0
+    assert runtime.history.conversations(OWNER) == []
 
 
-async def test_a_model_that_is_gone_ends_it(house: House) -> None:
-    put(house, "a.png", "b.png")
-    house.engine.status = EngineStatus("failed", "There is no such model; see --model.")
+async def test_a_model_that_is_gone_ends_it(runtime: Runtime) -> None:
+    put(runtime, "a.png", "b.png")
+    runtime.engine.status = EngineStatus("failed", "There is no such model; see --model.")
     with pytest.raises(GlimpseError, match="There is no such model"):
-        await house.rows()
+        await runtime.rows()
 
 
-async def test_an_engine_that_starts_again_costs_one_row(house: House) -> None:
-    put(house, "a.png", "b.png")
+async def test_an_engine_that_starts_again_costs_one_row(runtime: Runtime) -> None:
+    put(runtime, "a.png", "b.png")
 
     def script(request: GenerationRequest) -> list[Step]:
-        return [EngineUnavailable("It died; try again.")] if len(house.engine.requests) == 1 else ["Fine."]
+        return [EngineUnavailable("It died; try again.")] if len(runtime.engine.requests) == 1 else ["Fine."]
 
-    house.engine.script = script
-    assert sorted(row.error or row.answer for row in await house.rows()) == ["Fine.", "It died; try again."]
+    runtime.engine.script = script
+    assert sorted(row.error or row.answer for row in await runtime.rows()) == ["Fine.", "It died; try again."]
 
 
-async def test_a_full_queue_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_is_waited_for(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.batch.run._PATIENCE", 0.0)
-    put(house, "a.png")
+    put(runtime, "a.png")
 
     def script(request: GenerationRequest) -> list[Step]:
-        return [QueueFull("Too many wait.")] if len(house.engine.requests) < 3 else ["Fine."]
+        return [QueueFull("Too many wait.")] if len(runtime.engine.requests) < 3 else ["Fine."]
 
-    house.engine.script = script
-    assert brief(await house.rows()) == [("a.png", None, "Fine.")]
+    runtime.engine.script = script
+    assert brief(await runtime.rows()) == [("a.png", None, "Fine.")]
 
 
-async def test_the_total_grows_with_the_pages_that_are_found(house: House) -> None:
-    write_pdf(house.folder / "a.pdf", ["", "0 0 1 rg 0 0 9 9 re f", "1 0 0 rg 0 0 9 9 re f"])
-    batch = house.batch()
-    rows = await all_of(batch.rows(find(house.folder, "image").sources))
+async def test_the_total_grows_with_the_pages_that_are_found(runtime: Runtime) -> None:
+    write_pdf(runtime.folder / "a.pdf", ["", "0 0 1 rg 0 0 9 9 re f", "1 0 0 rg 0 0 9 9 re f"])
+    batch = runtime.batch()
+    rows = await events(batch.rows(find(runtime.folder, "image").sources))
     assert batch.total == len(rows) == 3
-    assert await all_of(batch.rows(find(house.folder, "image").sources, rows)) == []
+    assert await events(batch.rows(find(runtime.folder, "image").sources, rows)) == []
     assert batch.total == 3
 
 
-async def test_a_place_that_is_taken_is_a_row_and_costs_no_answer(house: House) -> None:
-    put(house, "a.png", "b.png")
-    sources = find(house.folder, "image").sources
-    rows = house.batch().rows(sources, refuses=lambda source, _page: "Taken." if source.name == "a.png" else None)
-    assert brief(await all_of(rows)) == [("a.png", None, "Taken."), ("b.png", None, "An answer.")]
-    assert len(house.engine.requests) == 1
+async def test_a_place_that_is_taken_is_a_row_and_costs_no_answer(runtime: Runtime) -> None:
+    put(runtime, "a.png", "b.png")
+    sources = find(runtime.folder, "image").sources
+    rows = runtime.batch().rows(sources, refuses=lambda source, _page: "Taken." if source.name == "a.png" else None)
+    assert brief(await events(rows)) == [("a.png", None, "Taken."), ("b.png", None, "An answer.")]
+    assert len(runtime.engine.requests) == 1
 
 
-async def test_what_a_kill_left_in_the_history_goes_a_day_later(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.history.create(OWNER)
-    mine = house.history.create("ada")
-    Once(house.chat, house.history)
-    assert len(house.history.conversations(OWNER)) == 1
-    monkeypatch.setattr("backend.chat.once._LEFT_OVER", -1.0)
-    Once(house.chat, house.history)
-    assert house.history.conversations(OWNER) == []
-    assert [each.id for each in house.history.conversations("ada")] == [mine]
+async def test_what_a_kill_left_in_the_history_goes_a_day_later(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime.history.create(OWNER)
+    mine = runtime.history.create("ada")
+    OneShot(runtime.chat, runtime.history)
+    assert len(runtime.history.conversations(OWNER)) == 1
+    monkeypatch.setattr("backend.chat.one_shot._LEFT_OVER", -1.0)
+    OneShot(runtime.chat, runtime.history)
+    assert runtime.history.conversations(OWNER) == []
+    assert [each.id for each in runtime.history.conversations("ada")] == [mine]
 
 
 def receipt_page(*rows: str) -> Page:
@@ -199,18 +202,18 @@ def receipt_page(*rows: str) -> Page:
     return Page(300, 600, tuple(Line(row, quad) for row, quad in zip(rows, quads, strict=False)))
 
 
-async def test_a_row_says_what_stands_nowhere_and_with_evidence_where_the_rest_stands(house: House) -> None:
-    put(house, "a.png")
-    house.pages[sha("a.png")] = receipt_page("Corner Shop", "TOTAL 5.60")
-    house.engine.script = ['{"shop":"Corner Shop","total":9.99}']
-    (row,) = await house.rows("receipt")
+async def test_a_row_says_what_stands_nowhere_and_with_evidence_where_the_rest_stands(runtime: Runtime) -> None:
+    put(runtime, "a.png")
+    runtime.pages[sha("a.png")] = receipt_page("Corner Shop", "TOTAL 5.60")
+    runtime.engine.script = ['{"shop":"Corner Shop","total":9.99}']
+    (row,) = await runtime.rows("receipt")
     assert (row.nowhere, row.evidence) == (("total",), None)
-    house.engine.script = ['{"shop":"Corner Shop","total":5.60}']
-    batch = Batch(house.once, house.engine, house.store.pages, "receipt", evidence=True)
-    (row,) = await all_of(batch.rows(find(house.folder, "image").sources))
+    runtime.engine.script = ['{"shop":"Corner Shop","total":5.60}']
+    batch = Batch(runtime.once, runtime.engine, runtime.store.pages, "receipt", evidence=True)
+    (row,) = await events(batch.rows(find(runtime.folder, "image").sources))
     assert row.nowhere == ()
     assert row.evidence == {
         "shop": {"kind": "exact", "places": [{"image": 0, "box": [10, 10, 200, 30], "text": "Corner Shop"}]},
         "total": {"kind": "exact", "places": [{"image": 0, "box": [124, 40, 200, 60], "text": "TOTAL 5.60"}]},
     }
-    assert Row.load(row.dump()) == row
+    assert FileRow.load(row.dump()) == row

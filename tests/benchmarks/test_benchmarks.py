@@ -68,6 +68,7 @@ def test_without_a_gpu_nothing_is_guessed(capsys: pytest.CaptureFixture[str], tm
     assert json.loads(capsys.readouterr().out) == {"gpu": None}
 
 
+@pytest.mark.slow
 def test_the_gpu_script_runs_in_small_and_keeps_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("bitsandbytes")
     monkeypatch.setattr(gpu, "bandwidth", lambda device: 5.0)

@@ -13,9 +13,9 @@ import pytest
 from _pytest.runner import runtestprotocol
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
-from tests.browser import frozen
-from tests.browser.screen import Screen
-from tests.ui.house import House
+from tests.support import frozen
+from tests.support.page import Runtime
+from tests.support.screen import Screen
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The sandbox needs rights that a container lacks; the rest keeps the browser from talking to anybody.
@@ -43,6 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)
     # Playwright's loop runs in this thread until the end, and no other test could then run one of its own.
     items.sort(key=lambda item: item.path.is_relative_to(here))
 
@@ -101,19 +102,19 @@ def chromium(start: Callable[[], Browser]) -> Browser:
 
 
 @pytest.fixture(scope="session")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("data"))
-    house.open()
-    yield house
-    house.close()
+def open_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    runtime = Runtime(tmp_path_factory.mktemp("data"))
+    runtime.open()
+    yield runtime
+    runtime.close()
 
 
 @pytest.fixture
-def house(open_house: House) -> House:
-    open_house.rest()
-    for conversation in open_house.history.conversations():
-        open_house.history.delete(conversation.id)
-    return open_house
+def runtime(open_runtime: Runtime) -> Runtime:
+    open_runtime.rest()
+    for conversation in open_runtime.history.conversations(owner=""):
+        open_runtime.history.delete(conversation.id, owner="")
+    return open_runtime
 
 
 @pytest.fixture(params=["desktop"])
@@ -127,8 +128,8 @@ def context(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Brows
 
 
 @pytest.fixture
-def screen(context: BrowserContext, house: House) -> Iterator[Screen]:
+def screen(context: BrowserContext, runtime: Runtime) -> Iterator[Screen]:
     """The page, opened; afterwards it must have had nothing to complain of."""
-    screen = Screen(context.new_page(), house.url)
+    screen = Screen(context.new_page(), runtime.url)
     yield screen
     assert screen.complaints == []

@@ -10,13 +10,13 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import BrowserContext, Locator, expect
 
-from backend.chat.once import OWNER
+from backend.chat.one_shot import OWNER
 from backend.engine.scripted import Gate, Step
 from backend.errors import OutOfMemory
 from backend.types import GenerationRequest, ImagePart
-from tests.browser.screen import Screen
-from tests.media.pdfs import write_pdf
-from tests.ui.house import House, picture
+from tests.support.page import Runtime, picture
+from tests.support.pdfs import write_pdf
+from tests.support.screen import Screen
 
 BOTH = pytest.mark.parametrize("context", ["desktop", "phone"], indirect=True)
 
@@ -58,14 +58,14 @@ def download(screen: Screen, form: str) -> Path:
 
 
 @BOTH
-def test_a_table_fills_and_is_downloaded(house: House, screen: Screen, tmp_path: Path) -> None:
+def test_a_table_fills_and_is_downloaded(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
     gate = Gate()
 
     def script(request: GenerationRequest) -> list[Step]:
-        first = len(house.engine.requests) == 1
+        first = len(runtime.engine.requests) == 1
         return ['{"shop": "Café", "total": 2.50}'] if first else [gate, '{"shop": "=1+1", "total": 3}']
 
-    house.engine.script = script
+    runtime.engine.script = script
     open_panel(screen)
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture")
@@ -78,7 +78,7 @@ def test_a_table_fills_and_is_downloaded(house: House, screen: Screen, tmp_path:
     gate.open()
     expect(said(screen)).to_have_text("3 answered · 1 with an error")
     expect(screen.page.locator("#batch-table .failure")).to_contain_text("“bad.png” is a text file")
-    assert [request.task for request in house.engine.requests] == ["receipt"] * 3
+    assert [request.task for request in runtime.engine.requests] == ["receipt"] * 3
     with download(screen, "CSV").open(newline="", encoding="utf-8-sig") as file:
         table = [(row["file"], row["page"], row["shop"], row["total"]) for row in csv.DictReader(file)]
     assert table == [
@@ -98,11 +98,11 @@ def test_a_table_fills_and_is_downloaded(house: House, screen: Screen, tmp_path:
     assert room == [size["width"], size["height"]]
     screen.page.locator("#batch-back").click()
     expect(screen.words).to_be_visible()
-    assert house.history.conversations() == house.history.conversations(OWNER) == []
+    assert runtime.history.conversations(owner="") == runtime.history.conversations(OWNER) == []
 
 
-def test_a_hundred_files_are_all_answered(house: House, screen: Screen, tmp_path: Path) -> None:
-    house.engine.script = ["A circle."]
+def test_a_hundred_files_are_all_answered(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
+    runtime.engine.script = ["A circle."]
     open_panel(screen)
     give(screen, *(picture(tmp_path / f"{number}.png", size=(60 + number, 60)) for number in range(100)))
     start(screen)
@@ -110,14 +110,14 @@ def test_a_hundred_files_are_all_answered(house: House, screen: Screen, tmp_path
     expect(lines(screen)).to_have_count(100)
 
 
-def test_stop_keeps_what_is_there(house: House, screen: Screen, tmp_path: Path) -> None:
+def test_stop_keeps_what_is_there(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
     files = [picture(tmp_path / f"{name}.png", name) for name in ("red", "green", "blue")]
     red = hashlib.sha256(files[0].read_bytes()).hexdigest()
 
     def script(request: GenerationRequest) -> list[Step]:
         return ["A circle."] if request.messages[0].media == (ImagePart(red),) else [Gate()]
 
-    house.engine.script = script
+    runtime.engine.script = script
     open_panel(screen)
     give(screen, *files)
     start(screen)
@@ -125,34 +125,34 @@ def test_stop_keeps_what_is_there(house: House, screen: Screen, tmp_path: Path) 
     screen.page.locator("#batch-stop").click()
     expect(said(screen)).to_have_text("1 answered · stopped before the last 2")
     assert len(download(screen, "JSON lines").read_text().splitlines()) == 1
-    assert house.engine.active == 0
+    assert runtime.engine.active == 0
     expect(screen.page.locator("#batch-start")).to_be_visible()
 
 
-def test_a_closed_tab_stops_its_run(house: House, screen: Screen, context: BrowserContext, tmp_path: Path) -> None:
-    closed = house.hold()
+def test_a_closed_tab_stops_its_run(runtime: Runtime, screen: Screen, context: BrowserContext, tmp_path: Path) -> None:
+    closed = runtime.hold()
     open_panel(screen)
     give(screen, picture(tmp_path / "a.png"))
     start(screen)
     expect(said(screen)).to_contain_text("0 of 1")
-    while not house.engine.requests:
+    while not runtime.engine.requests:
         screen.page.wait_for_timeout(10)
     screen.page.close()
     closed.wait_blocking()
 
 
-def test_no_file_and_an_error_of_the_model_are_sentences(house: House, screen: Screen, tmp_path: Path) -> None:
+def test_no_file_and_an_error_of_the_model_are_sentences(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
     open_panel(screen)
     start(screen)
     expect(screen.page.locator(".toast-body")).to_contain_text("Drop some pictures, clips or PDFs first.")
-    house.engine.script = [OutOfMemory("The GPU is full; send fewer images.")]
+    runtime.engine.script = [OutOfMemory("The GPU is full; send fewer images.")]
     give(screen, picture(tmp_path / "a.png"))
     start(screen)
     expect(screen.page.locator("#batch-table .failure")).to_have_text("The GPU is full; send fewer images.")
     expect(said(screen)).to_have_text("0 answered · 1 with an error")
 
 
-def test_whatever_is_opened_takes_the_panels_place(house: House, screen: Screen) -> None:
+def test_whatever_is_opened_takes_the_panels_place(runtime: Runtime, screen: Screen) -> None:
     screen.send("Hello")
     screen.finished()
     for other in (screen.page.locator("#new-chat"), screen.conversations.first):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.screen import Screen
-from tests.ui.drawn import ANSWER, ROWS, receipt
-from tests.ui.house import House
+from tests.support.page import Runtime
+from tests.support.receipt import ANSWER, ROWS, receipt
+from tests.support.screen import Screen
 
 pytestmark = pytest.mark.browser
 
@@ -17,11 +17,11 @@ PHONE = pytest.mark.parametrize("context", ["phone"], indirect=True)
 
 
 @pytest.fixture
-def panel(house: House, screen: Screen, tmp_path: Path) -> Locator:
+def panel(runtime: Runtime, screen: Screen, tmp_path: Path) -> Locator:
     """The panel with the result of a receipt that was read."""
     file = tmp_path / "receipt.png"
-    house.read(file, receipt(file))
-    house.engine.script = [ANSWER]
+    runtime.read(file, receipt(file))
+    runtime.engine.script = [ANSWER]
     screen.choose("Receipt to JSON")
     screen.drop(file)
     screen.send("")
@@ -133,8 +133,8 @@ def test_the_image_opens_large_is_zoomed_and_moved_and_escape_closes_it(screen: 
     expect(cell(panel, "fields", 6, 1)).to_be_focused()
 
 
-def test_escape_in_the_large_image_stops_no_answer(house: House, screen: Screen, panel: Locator) -> None:
-    house.hold("Well")
+def test_escape_in_the_large_image_stops_no_answer(runtime: Runtime, screen: Screen, panel: Locator) -> None:
+    runtime.hold("Well")
     screen.send("And now?")
     expect(screen.stop_button).to_be_visible()
     panel.locator("#result-figure .stage img").click(position={"x": 5, "y": 5})
@@ -190,11 +190,11 @@ def test_the_text_that_was_read_is_searched_and_copied(screen: Screen, panel: Lo
 
 
 @pytest.mark.parametrize("context", ["desktop", "phone"], indirect=True)
-def test_a_button_shows_the_text_where_there_is_no_result(house: House, screen: Screen, tmp_path: Path) -> None:
+def test_a_button_shows_the_text_where_there_is_no_result(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
     files = tmp_path / "first.png", tmp_path / "second.png"
     for file, rows in zip(files, (ROWS, ROWS[8:]), strict=True):
-        house.read(file, receipt(file, rows))
-    house.engine.script = ["Two receipts."]
+        runtime.read(file, receipt(file, rows))
+    runtime.engine.script = ["Two receipts."]
     screen.drop(*files)
     screen.send("What is it?")
     screen.finished()
@@ -208,11 +208,26 @@ def test_a_button_shows_the_text_where_there_is_no_result(house: House, screen: 
     expect(screen.page.locator("#show-text")).not_to_be_visible()
 
 
-def test_a_value_on_another_image_brings_that_image(house: House, screen: Screen, tmp_path: Path) -> None:
+def test_an_answer_from_a_document_shows_its_place_at_once(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
+    file = tmp_path / "receipt.png"
+    runtime.read(file, receipt(file))
+    runtime.engine.script = ["The total is 60.30.\n\n> TOTAL 60.30"]
+    screen.choose("Document question")
+    screen.drop(file)
+    screen.send("What is the total?")
+    screen.finished()
+    panel = screen.page.locator("#results")
+    expect(panel.locator("#result-figure .standing")).to_have_text("2 of 2 values stand on the image")
+    expect(box(panel, "answer 1: 60.30")).to_be_in_viewport(ratio=1)
+    cell(panel, "fields", 1, 0).click()
+    expect(said(panel)).to_have_text("quote: TOTAL 60.30 — stands on the image")
+
+
+def test_a_value_on_another_image_brings_that_image(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
     files = tmp_path / "first.png", tmp_path / "second.png"
     for file, rows in zip(files, (ROWS[:6], ROWS[9:]), strict=True):
-        house.read(file, receipt(file, rows))
-    house.engine.script = ["Name,Amount\nGreen tea,8.59\nBread rolls,7.00\nCASH,100.00"]
+        runtime.read(file, receipt(file, rows))
+    runtime.engine.script = ["Name,Amount\nGreen tea,8.59\nBread rolls,7.00\nCASH,100.00"]
     screen.choose("Table or chart to CSV")
     screen.drop(*files)
     screen.send("")

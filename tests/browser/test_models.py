@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
 from backend.engine.scripted import SCRIPTED
-from backend.house import open_house
-from backend.models import Models
+from backend.models.switch import ModelSwitch
+from backend.runtime import open_runtime
 from backend.settings import Settings
-from tests.browser.screen import Screen
-from ui.blocks import build_page, launch
+from tests.support.screen import Screen
+from ui.page import build_page, launch
 
 LOADED = 60_000  # milliseconds; Pocket takes seconds
 
@@ -21,14 +21,16 @@ LOADED = 60_000  # milliseconds; Pocket takes seconds
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     settings = Settings(port=0, data_dir=tmp_path, model=SCRIPTED.id, offline=True)
-    house = open_house(settings, tmp_path)
-    page = build_page(house.chat, house.history, house.store, house.engine, settings, Models(house.engine, settings))
+    runtime = open_runtime(settings, tmp_path)
+    page = build_page(
+        runtime.chat, runtime.history, runtime.store, runtime.engine, settings, ModelSwitch(runtime.engine, settings)
+    )
     yield launch(page, settings)[0]
     page.close(verbose=False)
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright's loop runs in this thread
-        elsewhere.submit(lambda: asyncio.run(house.engine.close())).result()
-    house.store.close()
-    house.history.close()
+        elsewhere.submit(lambda: asyncio.run(runtime.engine.close())).result()
+    runtime.store.close()
+    runtime.history.close()
 
 
 def choose(screen: Screen, model: str) -> None:

@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 from backend.engine.scripted import SCRIPTED, Gate
 from backend.reader.page import Line, Page
 from backend.types import Finished, Usage
-from tests.browser.screen import Screen
-from tests.evidence.drawn import quad
-from tests.ui.house import House, picture
+from tests.support.page import Runtime, picture
+from tests.support.pages import quad
+from tests.support.screen import Screen
 
 pytestmark = pytest.mark.browser
 
@@ -29,11 +29,11 @@ def ask(screen: Screen, preset: str, *files: Path) -> None:
     screen.finished()
 
 
-def test_a_receipt_is_checked_corrected_and_taken_away(house: House, screen: Screen, tmp_path: Path) -> None:
-    house.engine.script = [RECEIPT]
+def test_a_receipt_is_checked_corrected_and_taken_away(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
+    runtime.engine.script = [RECEIPT]
     ask(screen, "Receipt to JSON", picture(tmp_path / "receipt.png"))
     note = screen.page.locator("#result-note")
-    expect(note).to_contain_text("total: by what is printed above it, it is 5.60")
+    expect(note).to_contain_text("total: the lines above add up to 5.60")
     expect(screen.page.locator("#result-figure img")).to_be_visible()
     screen.page.locator("#result-fields .body-cell").filter(has_text="5.7").dblclick()
     screen.page.keyboard.press("Control+A")
@@ -50,8 +50,10 @@ def test_a_receipt_is_checked_corrected_and_taken_away(house: House, screen: Scr
     assert taken["receipt.xlsx"][:2] == b"PK"
 
 
-def test_a_correction_outlives_a_reload_and_goes_with_a_retry(house: House, screen: Screen, tmp_path: Path) -> None:
-    house.engine.script = [RECEIPT]
+def test_a_correction_outlives_a_reload_and_goes_with_a_retry(
+    runtime: Runtime, screen: Screen, tmp_path: Path
+) -> None:
+    runtime.engine.script = [RECEIPT]
     ask(screen, "Receipt to JSON", picture(tmp_path / "receipt.png"))
     cells, note = screen.page.locator("#result-fields .body-cell"), screen.page.locator("#result-note")
     cells.filter(has_text="5.7").dblclick()
@@ -71,34 +73,34 @@ def test_a_correction_outlives_a_reload_and_goes_with_a_retry(house: House, scre
     expect(cells.filter(has_text="5.60")).to_be_visible()
     screen.press("Retry")
     expect(cells.filter(has_text="5.7")).to_be_visible()
-    assert house.history.turns(house.only())[0].corrections == {}
+    assert runtime.history.turns(runtime.only(), owner="")[0].corrections == {}
 
 
 def test_a_field_is_read_again_in_sight_and_stop_keeps_the_first_reading(
-    house: House, screen: Screen, tmp_path: Path
+    runtime: Runtime, screen: Screen, tmp_path: Path
 ) -> None:
-    gate, status = Gate(), house.engine.status
-    house.engine.status = replace(status, model=replace(SCRIPTED, canvas=1120 * 1120))
-    house.engine.script = lambda request: [gate] if "part of the receipt" in request.messages[-1].text else [RECEIPT]
+    gate, status = Gate(), runtime.engine.status
+    runtime.engine.status = replace(status, model=replace(SCRIPTED, canvas=1120 * 1120))
+    runtime.engine.script = lambda request: [gate] if "part of the receipt" in request.messages[-1].text else [RECEIPT]
     file = picture(tmp_path / "receipt.png", size=(1000, 2000))
     lines = Line("Corner", quad(100, 100, 300, 40)), Line("TOTAL 5.60", quad(100, 1800, 300, 40))
-    house.read(file, Page(1000, 2000, lines))
+    runtime.read(file, Page(1000, 2000, lines))
     try:
         screen.choose("Receipt to JSON")
         screen.drop(file)
         screen.send("")
-        expect(screen.page.locator("#chat .progress")).to_contain_text("reading total again, closer")
+        expect(screen.page.locator("#chat .progress").filter(has_text="reading total again, closer")).to_be_visible()
         expect(screen.answers.first).to_contain_text("Corner")
         screen.stop()
         screen.finished()
     finally:
-        house.engine.status = status
-    expect(screen.page.locator("#result-note")).to_contain_text("by what is printed above it, it is 5.60")
-    assert house.kept()[0][1:] == (RECEIPT, "stop")
+        runtime.engine.status = status
+    expect(screen.page.locator("#result-note")).to_contain_text("the lines above add up to 5.60")
+    assert runtime.kept()[0][1:] == (RECEIPT, "stop")
 
 
-def test_two_receipts_are_two_results_each_beside_its_image(house: House, screen: Screen, tmp_path: Path) -> None:
-    house.engine.script = [RECEIPT]
+def test_two_receipts_are_two_results_each_beside_its_image(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
+    runtime.engine.script = [RECEIPT]
     ask(screen, "Receipt to JSON", picture(tmp_path / "a.png"), picture(tmp_path / "b.png", "red"))
     picker, image = screen.page.locator("#result-picker label"), screen.page.locator("#result-figure img")
     expect(picker).to_have_text(["Receipt to JSON 1", "Receipt to JSON 2"])
@@ -107,10 +109,12 @@ def test_two_receipts_are_two_results_each_beside_its_image(house: House, screen
     expect(image).not_to_have_attribute("src", first or "")
 
 
-def test_the_chat_stands_where_it_stood_once_the_panel_is_gone(house: House, screen: Screen, tmp_path: Path) -> None:
+def test_the_chat_stands_where_it_stood_once_the_panel_is_gone(
+    runtime: Runtime, screen: Screen, tmp_path: Path
+) -> None:
     chat = screen.page.locator(".sidebar-parent")
     expect(chat).to_have_css("padding-left", "322px")
-    house.engine.script = [RECEIPT]
+    runtime.engine.script = [RECEIPT]
     ask(screen, "Receipt to JSON", picture(tmp_path / "receipt.png"))
     expect(chat).to_have_css("padding-right", "490px")
     screen.page.locator("#new-chat").click()
@@ -118,8 +122,8 @@ def test_the_chat_stands_where_it_stood_once_the_panel_is_gone(house: House, scr
     expect(chat).to_have_css("padding-left", "322px")
 
 
-def test_a_formula_is_set_again_as_it_changes(house: House, screen: Screen, tmp_path: Path) -> None:
-    house.engine.script = ["x^{2}"]
+def test_a_formula_is_set_again_as_it_changes(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
+    runtime.engine.script = ["x^{2}"]
     ask(screen, "LaTeX", picture(tmp_path / "formula.png"))
     formula = screen.page.locator("#result-formula .katex")
     expect(formula).to_be_visible()
@@ -131,17 +135,17 @@ def test_a_formula_is_set_again_as_it_changes(house: House, screen: Screen, tmp_
         "<mrow><mi>b</mi></mrow></mfrac></mrow></math>"
     )
     screen.page.locator("#result-latex textarea").fill(r"\frac{a}{b")
-    expect(screen.page.locator("#result-note")).to_have_text("This is no LaTeX formula yet: a brace is not closed.")
+    expect(screen.page.locator("#result-note")).to_have_text("Not a LaTeX formula yet: a brace is not closed.")
 
 
-def test_what_was_cut_is_not_passed_off_as_whole(house: House, screen: Screen, tmp_path: Path) -> None:
-    house.engine.script = ["x^{2}", Finished("length", Usage(1, 1))]
+def test_what_was_cut_is_not_passed_off_as_whole(runtime: Runtime, screen: Screen, tmp_path: Path) -> None:
+    runtime.engine.script = ["x^{2}", Finished("length", Usage(1, 1))]
     ask(screen, "LaTeX", picture(tmp_path / "formula.png"))
     expect(screen.page.locator("#result-note")).to_contain_text("This result was cut at the token limit")
 
 
-def test_prices_in_an_answer_are_no_mathematics(house: House, screen: Screen) -> None:
-    house.engine.script = ["Tea is $2.40 and jam is $3.10, so $5.50."]
+def test_prices_in_an_answer_are_no_mathematics(runtime: Runtime, screen: Screen) -> None:
+    runtime.engine.script = ["Tea is $2.40 and jam is $3.10, so $5.50."]
     screen.send("How much?")
     screen.finished()
     expect(screen.answers.first).to_contain_text("Tea is $2.40 and jam is $3.10, so $5.50.")

@@ -9,8 +9,8 @@ from playwright.sync_api import BrowserContext, Locator, expect
 
 from backend.media.video import sample_frames
 from backend.types import VideoPart
-from tests.browser.screen import Screen
-from tests.ui.house import House
+from tests.support.page import Runtime
+from tests.support.screen import Screen
 
 CLIP = Path(__file__).parents[2] / "assets" / "examples" / "clip.mp4"
 BOTH = pytest.mark.parametrize("context", ["desktop", "phone"], indirect=True)
@@ -34,8 +34,8 @@ def strip(screen: Screen) -> Locator:
 
 
 @BOTH
-def test_a_time_in_an_answer_moves_the_player(house: House, screen: Screen) -> None:
-    house.engine.script = ["It falls from [0:01] on; at 9:59 there is nothing."]
+def test_a_time_in_an_answer_moves_the_player(runtime: Runtime, screen: Screen) -> None:
+    runtime.engine.script = ["It falls from [0:01] on; at 9:59 there is nothing."]
     ask(screen)
     times = screen.page.locator("#chat .prose p a.moment")
     expect(times).to_have_text(["0:01"])
@@ -45,12 +45,12 @@ def test_a_time_in_an_answer_moves_the_player(house: House, screen: Screen) -> N
 
 
 @BOTH
-def test_the_strip_has_the_very_frames_each_with_its_time(house: House, screen: Screen) -> None:
+def test_the_strip_has_the_very_frames_each_with_its_time(runtime: Runtime, screen: Screen) -> None:
     ask(screen)
-    (part,) = house.history.turns(house.only())[0].media
+    (part,) = runtime.history.turns(runtime.only(), owner="")[0].media
     assert isinstance(part, VideoPart)
     wanted = sample_frames(CLIP, 64)
-    assert [frame.time for frame in house.store.frames(part)] == [frame.time for frame in wanted]
+    assert [frame.time for frame in runtime.store.frames(part)] == [frame.time for frame in wanted]
     expect(strip(screen).locator("img")).to_have_count(64)
     expect(strip(screen).locator(".seen")).to_have_text(
         "What the model saw of clip.mp4: 64 frames, 0:00 to 0:06. It does not hear the sound."
@@ -64,11 +64,11 @@ def test_the_strip_has_the_very_frames_each_with_its_time(house: House, screen: 
     assert wanted[-1].time <= shown < wanted[-1].time + 0.002
 
 
-def test_a_question_about_an_interval_is_answered_from_frames_inside_of_it(house: House, screen: Screen) -> None:
+def test_a_question_about_an_interval_is_answered_from_frames_inside_of_it(runtime: Runtime, screen: Screen) -> None:
     ask(screen)
     screen.send("What happens between 0:01 and 0:03?")
     screen.finished(2)
-    assert house.engine.requests[-1].messages[-1].media[0].start == 1.0
+    assert runtime.engine.requests[-1].messages[-1].media[0].start == 1.0
     expect(strip(screen).locator(".seen")).to_have_text(
         "What the model saw of clip.mp4: 24 frames, 0:01 to 0:02. It does not hear the sound."
     )
@@ -77,25 +77,25 @@ def test_a_question_about_an_interval_is_answered_from_frames_inside_of_it(house
     expect(player(screen)).to_have_js_property("currentTime", 1)
 
 
-def test_an_interval_in_the_settings_holds_for_the_next_clip(house: House, screen: Screen) -> None:
+def test_an_interval_in_the_settings_holds_for_the_next_clip(runtime: Runtime, screen: Screen) -> None:
     screen.open_settings()
     screen.page.locator("#set-start input, #set-start textarea").fill("0:02")
     screen.page.locator("#set-frames input, #set-frames textarea").fill("4")
     ask(screen)
-    assert house.engine.requests[-1].messages[-1].media[0].start == 2.0
+    assert runtime.engine.requests[-1].messages[-1].media[0].start == 2.0
     expect(strip(screen).locator("img")).to_have_count(4)
 
 
-def test_what_is_copied_has_no_links_in_it(house: House, context: BrowserContext, screen: Screen) -> None:
+def test_what_is_copied_has_no_links_in_it(runtime: Runtime, context: BrowserContext, screen: Screen) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    house.engine.script = ["It falls at [0:01]."]
+    runtime.engine.script = ["It falls at [0:01]."]
     ask(screen)
     screen.press("Copy message")
     screen.page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('falls'))")
     assert screen.page.evaluate("navigator.clipboard.readText()") == "It falls at [0:01]."
 
 
-def test_the_small_pictures_are_small(house: House, screen: Screen) -> None:
+def test_the_small_pictures_are_small(runtime: Runtime, screen: Screen) -> None:
     ask(screen)
     source = strip(screen).locator("img").first.evaluate("image => image.src")
     content = screen.page.request.get(source).body()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.engine.loader import Loaded, load
-from backend.engine.spec import EngineSpec
-from tests.engine import tiny
+from backend.engine.engine import LocalSpec
+from backend.engine.local.load import Loaded, load
+from tests.support import tiny
 
 
 @pytest.fixture(scope="session")
@@ -25,4 +25,4 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def models(checkpoints: dict[str, Path]) -> dict[str, Loaded]:
-    return {name: load(EngineSpec(str(folder)), lambda done, total: None) for name, folder in checkpoints.items()}
+    return {name: load(LocalSpec(str(folder)), lambda done, total: None) for name, folder in checkpoints.items()}

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from backend.catalog import CATALOG
-from backend.engine.loader import Loaded, load
-from backend.engine.spec import EngineSpec
-from backend.engine.transformers import Generator
+from backend.engine.engine import LocalSpec
+from backend.engine.local.generator import Generator
+from backend.engine.local.load import Loaded, load
 from backend.errors import UnsupportedMedia
-from tests.engine import tiny, tiny_families
-from tests.engine.fakes import Outlet, Store, clip, end, image, reply, request, text, user
+from backend.models.catalog import CATALOG
+from tests.support import tiny, tiny_families
+from tests.support.engine import EventSink, Store, clip, end, image, request, text
+from tests.support.messages import assistant, user
 
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     "mllama": tiny.mllama,
@@ -29,7 +30,7 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
 
 def built(family: str, folder: Path) -> Loaded:
     try:
-        return load(EngineSpec(str(FAMILIES[family](folder))), lambda done, total: None)
+        return load(LocalSpec(str(FAMILIES[family](folder))), lambda done, total: None)
     except (ImportError, RuntimeError) as error:
         missing = [name for name in ("torchvision", "num2words") if name in str(error).lower()]
         if not missing:
@@ -37,10 +38,10 @@ def built(family: str, folder: Path) -> Loaded:
         pytest.skip(f"the processor of {family} needs {missing[0]}, and none fits here")
 
 
-def ask(generator: Generator, *messages: Any) -> Outlet:
-    outlet = Outlet()
-    outlet.emit(generator.answer(request(*messages), outlet))
-    return outlet
+def ask(generator: Generator, *messages: Any) -> EventSink:
+    sink = EventSink()
+    sink.emit(generator.answer(request(*messages), sink))
+    return sink
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "llama"])
@@ -51,11 +52,11 @@ def test_it_answers_about_an_image_a_clip_and_again(family: str, tmp_path: Path)
     talk: list[Any] = [user(image("red"), "What is it?")]
     first = ask(generator, *talk)
     assert end(first.events).usage.images == 1
-    talk += [reply(text(first.events)), user(clip(8), "And now?")]
+    talk += [assistant(text(first.events)), user(clip(8), "And now?")]
     second = ask(generator, *talk)
     usage = end(second.events).usage
     assert (usage.images, usage.frames, usage.completion_tokens) == (1, 8, 12)
-    third = ask(generator, *talk, reply(text(second.events)), user("Why?"))
+    third = ask(generator, *talk, assistant(text(second.events)), user("Why?"))
     assert end(third.events).usage.completion_tokens == 12
 
 

@@ -9,9 +9,11 @@ import torch
 from PIL import Image
 from transformers import DynamicCache
 
-from backend.engine import compiled
-from backend.engine.compiled import CompiledDecoder, Size, can_compile
-from backend.engine.loader import Loaded
+from backend.engine.local import compiled
+from backend.engine.local.compiled import CompiledDecoder, Size, can_compile
+from backend.engine.local.load import Loaded
+
+pytestmark = pytest.mark.slow
 
 TOKENS = 24
 SIZES = [Size(64), Size(128), Size(64, 4), Size(64, 4, True), Size(64, 8, True)]

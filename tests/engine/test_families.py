@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.engine.families.family import Reach
-from backend.engine.families.frames import FrameFamily
-from backend.engine.families.sheets import NOTE, SheetFamily
-from backend.engine.families.text import TextFamily
-from backend.engine.families.video import VideoFamily, metadata
-from backend.engine.loader import load
-from backend.engine.spec import EngineSpec
-from backend.engine.transformers import Generator
+from backend.engine.engine import LocalSpec
+from backend.engine.families.base import NOTE, Reach
+from backend.engine.families.mllama import SheetFamily
+from backend.engine.families.native_video import VideoFamily, metadata
+from backend.engine.families.text_only import TextFamily
+from backend.engine.families.token_images import FrameFamily
+from backend.engine.local.generator import Generator
+from backend.engine.local.load import load
 from backend.errors import UnsupportedMedia
-from backend.media.frame import Frame
-from tests.engine import tiny
-from tests.engine.fakes import Outlet, Store, clip, image, reply, request, text, user
+from backend.media.clip import Frame
+from tests.support import tiny
+from tests.support.engine import EventSink, Store, clip, image, request, text
+from tests.support.messages import assistant, user
 
 
 def frames(count: int, spacing: float = 0.5) -> list[Frame]:
@@ -94,12 +95,12 @@ def test_qwen_reads_a_clip_as_video(tmp_path: Path, version: str) -> None:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:
         pytest.skip(f"Qwen-VL's processor needs torchvision, and none fits here: {error}")
-    loaded = load(EngineSpec(str(tiny.qwen(tmp_path, version))), lambda done, total: None)
+    loaded = load(LocalSpec(str(tiny.qwen(tmp_path, version))), lambda done, total: None)
     assert (loaded.info.family, loaded.info.images, loaded.info.video) == (version, True, True)
     talk: list[Any] = [user(image("red"), "What is it?")]
     generator = Generator(loaded, Store())
-    first = Outlet()
+    first = EventSink()
     generator.answer(request(*talk), first)
-    last = generator.answer(request(*talk, reply(text(first.events)), user(clip(12), "And now?")), Outlet())
+    last = generator.answer(request(*talk, assistant(text(first.events)), user(clip(12), "And now?")), EventSink())
     usage = last.usage
     assert (usage.images, usage.frames, usage.completion_tokens) == (1, 12, 12)

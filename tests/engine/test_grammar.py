@@ -8,13 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.engine import grammar
-from backend.engine.grammar import GrammarProcessor, Grammars, unsure
-from backend.engine.loader import Loaded
-from backend.engine.transformers import Generator, stop_tokens
+from backend.engine.grammars import written
+from backend.engine.local import grammar
+from backend.engine.local.generator import Generator, stop_tokens
+from backend.engine.local.grammar import GrammarProcessor, Grammars, unsure
+from backend.engine.local.load import Loaded
 from backend.errors import InputError
 from backend.types import Grammar, SamplingParams, Unsure
-from tests.engine.fakes import Outlet, Store, end, image, request, text, user
+from tests.support.engine import EventSink, Store, end, image, request, text
+from tests.support.messages import user
 
 PET = Grammar(
     "json",
@@ -52,31 +54,31 @@ def allowed(processor: GrammarProcessor, ids: list[int], size: int) -> set[int]:
 def test_a_model_that_babbles_still_answers_in_the_form(
     models: dict[str, Loaded], name: str, sampling: SamplingParams
 ) -> None:
-    outlet = Outlet()
+    sink = EventSink()
     seen = () if name == "llama" else (image("red"),)
     asked = replace(request(user(*seen, "Which pet?"), sampling=sampling), grammar=PET)
-    ending = Generator(models[name], Store()).answer(asked, outlet)
-    pet = json.loads(text(outlet.events))
+    ending = Generator(models[name], Store()).answer(asked, sink)
+    pet = json.loads(text(sink.events))
     assert ending.finish_reason == "stop"
     assert (list(pet), pet["legs"] in (0, 2, 4), len(pet["name"]) <= 6) == (["name", "legs"], True, True)
 
 
 def test_an_answer_that_is_cut_says_so_and_begins_the_form(models: dict[str, Loaded]) -> None:
-    outlet = Outlet()
+    sink = EventSink()
     asked = replace(request(user("Which pet?"), sampling=replace(GREEDY, max_new_tokens=9)), grammar=PET)
-    ending = Generator(models["llama"], Store()).answer(asked, outlet)
-    assert (ending.finish_reason, text(outlet.events)[:9]) == ("length", '{"name":"')
+    ending = Generator(models["llama"], Store()).answer(asked, sink)
+    assert (ending.finish_reason, text(sink.events)[:9]) == ("length", '{"name":"')
 
 
 def test_the_short_cut_for_greedy_answers_changes_none(models: dict[str, Loaded], monkeypatch) -> None:
     answers = []
     for greedy in (True, False):
-        outlet = Outlet()
+        sink = EventSink()
         generator = Generator(models["mllama"], Store())
-        held = generator._grammars.processor(PET, greedy)
+        held = Grammars(models["mllama"].tokenizer, stop_tokens(models["mllama"])).processor(PET, greedy)
         monkeypatch.setattr(generator, "_held", lambda request, held=held: held)
-        generator.answer(request(user(image("blue"), "Which pet?"), sampling=GREEDY), outlet)
-        answers.append((text(outlet.events), held.probabilities))
+        generator.answer(request(user(image("blue"), "Which pet?"), sampling=GREEDY), sink)
+        answers.append((text(sink.events), held.probabilities))
     assert answers[0] == answers[1]
 
 
@@ -118,6 +120,21 @@ def test_every_token_has_the_probability_that_the_model_gave_it(
     assert held.probabilities == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("greedy", [True, False])
+def test_where_an_answer_copies_only_what_is_allowed_makes_a_token_doubtful(
+    models: dict[str, Loaded], grammars: Grammars, greedy: bool
+) -> None:
+    loaded, size = models["mllama"], len(models["mllama"].tokenizer)
+    (one, other), (refused,) = spell(loaded, "ab"), spell(loaded, "z")
+    held = grammars.processor(Grammar("lark", 'start: ("a" | "b") "a"', copies=True), greedy)
+    scores = torch.full((1, size), -100.0)
+    scores[0, refused], scores[0, one], scores[0, other] = 5.0, 1.0, 0.0
+    held(torch.tensor([[1]]), scores)
+    held(torch.tensor([[1, one]]), scores)
+    held.finish([one, one])
+    assert held.probabilities == pytest.approx([0.7311, 1.0], abs=1e-3)
+
+
 def test_every_token_that_ends_a_turn_may_end_the_answer(models: dict[str, Loaded], grammars: Grammars) -> None:
     loaded = models["mllama"]
     ends = {*stop_tokens(loaded), loaded.tokenizer.pad_token_id}
@@ -142,18 +159,16 @@ def test_an_answer_that_was_cut_leaves_nothing_for_the_next(models: dict[str, Lo
     assert allowed(grammars.processor(PET, greedy=False), [1, 2], size) == {spell(loaded, "{")[0]}
 
 
-def test_a_grammar_is_compiled_once(grammars: Grammars, monkeypatch: pytest.MonkeyPatch) -> None:
-    once = Grammar("lark", 'start: "yes" | "no"')
-    grammars.processor(once, greedy=True)
-    monkeypatch.setattr(Grammars, "_compile", lambda *_: pytest.fail("compiled again"))
-    grammars.processor(once, greedy=True)
-
-
-def test_the_grammars_that_are_kept_are_few(grammars: Grammars, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_grammar_is_compiled_once_while_it_is_among_the_latest(
+    models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
     monkeypatch.setattr(grammar, "COMPILED", 2)
-    for word in "abc":
+    monkeypatch.setattr(grammar, "written", lambda one: [compiled.append(one.text), written(one)][1])
+    grammars = Grammars(models["llama"].tokenizer, stop_tokens(models["llama"]))
+    for word in ("a", "b", "b", "a", "c", "a", "b"):
         grammars.processor(Grammar("lark", f'start: "{word}"'), greedy=True)
-    assert [kept.text for kept in grammars._compiled] == ['start: "b"', 'start: "c"']
+    assert compiled == ['start: "a"', 'start: "b"', 'start: "c"', 'start: "b"']
 
 
 @pytest.mark.parametrize(
@@ -167,14 +182,14 @@ def test_the_grammars_that_are_kept_are_few(grammars: Grammars, monkeypatch: pyt
 def test_what_is_no_grammar_is_a_sentence(grammars: Grammars, broken: Grammar, why: str) -> None:
     with pytest.raises(InputError, match=why) as error:
         grammars.processor(broken, greedy=True)
-    assert str(error.value).startswith("No answer can be held to this schema: ")
+    assert str(error.value).startswith("This schema cannot be used: ")
 
 
 def test_the_answer_knows_where_the_model_was_unsure(models: dict[str, Loaded]) -> None:
-    outlet = Outlet()
+    sink = EventSink()
     asked = replace(request(user("Which pet?"), sampling=GREEDY), grammar=PET)
-    outlet.emit(Generator(models["llama"], Store()).answer(asked, outlet))
-    found, answer = end(outlet.events).unsure, text(outlet.events)
+    sink.emit(Generator(models["llama"], Store()).answer(asked, sink))
+    found, answer = end(sink.events).unsure, text(sink.events)
     assert found  # random weights are sure of nothing
     assert all(0 <= one.start < one.end <= len(answer) and 0 <= one.probability < 0.9 for one in found)
 

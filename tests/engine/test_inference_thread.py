@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
-from backend.engine.inference_thread import InferenceThread, Job
+from backend.engine.local.inference_thread import GenerationJob, InferenceThread
 from backend.errors import EngineUnavailable, ModelFailed, OutOfMemory, QueueFull
 from backend.types import Progress, Queued, StreamEvent, TextDelta
 
@@ -20,7 +20,7 @@ async def thread() -> AsyncGenerator[InferenceThread]:
     assert await asyncio.to_thread(thread.join, 5)
 
 
-def says(text: str) -> Callable[[Job], None]:
+def says(text: str) -> Callable[[GenerationJob], None]:
     return lambda job: job.emit(TextDelta(text))
 
 
@@ -32,7 +32,7 @@ class Gate:
         self._open = threading.Event()
         self._loop = asyncio.get_running_loop()
 
-    def __call__(self, job: Job) -> None:
+    def __call__(self, job: GenerationJob) -> None:
         self._loop.call_soon_threadsafe(self.begun.set)
         self._open.wait(5)
         job.check()
@@ -42,7 +42,7 @@ class Gate:
         self._open.set()
 
 
-async def all_of(job: Job) -> list[StreamEvent]:
+async def all_of(job: GenerationJob) -> list[StreamEvent]:
     return [event async for event in job.events()]
 
 
@@ -60,7 +60,7 @@ async def test_work_is_done_in_order_and_each_waiting_job_hears_its_place(thread
 async def test_a_second_request_waits_until_the_others_had_their_first(thread: InferenceThread) -> None:
     done: list[str] = []
 
-    def notes(name: str) -> Callable[[Job], None]:
+    def notes(name: str) -> Callable[[GenerationJob], None]:
         return lambda job: done.append(name)
 
     gate = Gate()
@@ -117,10 +117,10 @@ async def test_a_full_queue_refuses_with_a_sentence(thread: InferenceThread) -> 
 
 
 async def test_whatever_work_raises_reaches_its_reader_and_no_other(thread: InferenceThread) -> None:
-    def sentence(job: Job) -> None:
+    def sentence(job: GenerationJob) -> None:
         raise OutOfMemory("Send less.")
 
-    def crash(job: Job) -> None:
+    def crash(job: GenerationJob) -> None:
         raise SystemExit(3)
 
     first, second, third = thread.submit(sentence), thread.submit(crash), thread.submit(says("well"))
@@ -164,10 +164,10 @@ async def test_closing_ends_every_stream_with_a_sentence(thread: InferenceThread
 
 
 async def test_a_reader_whose_loop_is_gone_stops_its_job(thread: InferenceThread) -> None:
-    jobs: list[Job] = []
+    jobs: list[GenerationJob] = []
 
     async def leave() -> None:
-        jobs.append(Job(says("")))
+        jobs.append(GenerationJob(says("")))
 
     await asyncio.to_thread(asyncio.run, leave())
     jobs[0].emit(TextDelta("anyone?"))

@@ -12,22 +12,23 @@ from typing import Any
 import pytest
 from transformers import TopKLogitsWarper
 
-from backend.engine import local
-from backend.engine.loader import Loaded
-from backend.engine.local import LocalEngine
-from backend.engine.spec import EngineSpec
-from backend.engine.streamer import TokenStreamer
+from backend.engine.engine import EngineSpec, LocalSpec
+from backend.engine.local import engine as local_engine
+from backend.engine.local.decode import TokenStreamer
+from backend.engine.local.engine import LocalEngine
+from backend.engine.local.load import Loaded
 from backend.errors import EngineUnavailable, GlimpseError, ModelFailed, ModelNotFound, NoNetwork, QueueFull
 from backend.types import Finished, Progress, Queued, SamplingParams, TextDelta
-from tests.engine import tiny
-from tests.engine.fakes import GREEDY, Store, clip, end, events, image, reply, request, text, user
+from tests.support import tiny
+from tests.support.engine import GREEDY, Store, clip, end, image, request, text
+from tests.support.messages import assistant, events, user
 
 LONG = SamplingParams(max_new_tokens=3000, temperature=0)
 
 
 @asynccontextmanager
 async def running(folder: Path, **options: Any) -> AsyncGenerator[LocalEngine]:
-    engine = LocalEngine(EngineSpec(str(folder), **options), Store())
+    engine = LocalEngine(LocalSpec(str(folder), **options), Store())
     engine.start()
     try:
         yield engine
@@ -55,10 +56,11 @@ class HeldLoad:
 
 async def test_a_conversation_of_several_turns(checkpoints: dict[str, Path]) -> None:
     async with running(checkpoints["mllama"]) as engine:
-        first = await events(engine, request(user(image("red"), "What is it?")))
+        first = await events(engine.stream(request(user(image("red"), "What is it?"))))
         second = await events(
-            engine,
-            request(user(image("red"), "What is it?"), reply(text(first)), user(clip(20), "And this?")),
+            engine.stream(
+                request(user(image("red"), "What is it?"), assistant(text(first)), user(clip(20), "And this?"))
+            )
         )
     assert end(first).usage.images == 1
     assert (end(second).usage.images, end(second).usage.frames) == (1, 20)
@@ -66,9 +68,9 @@ async def test_a_conversation_of_several_turns(checkpoints: dict[str, Path]) -> 
 
 
 async def test_the_status_goes_from_loading_to_ready_to_closed(checkpoints: dict[str, Path]) -> None:
-    engine = LocalEngine(EngineSpec(str(checkpoints["llama"])), Store())
+    engine = LocalEngine(LocalSpec(str(checkpoints["llama"])), Store())
     assert engine.status.state == "loading"
-    await events(engine, request(user("Hi")))
+    await events(engine.stream(request(user("Hi"))))
     assert engine.status.state == "ready"
     assert engine.status.model is not None
     assert engine.status.model.name == "llama"
@@ -76,14 +78,14 @@ async def test_the_status_goes_from_loading_to_ready_to_closed(checkpoints: dict
     await engine.close()
     assert engine.status.state == "closed"
     with pytest.raises(EngineUnavailable, match=r"^The engine is shut down"):
-        await events(engine, request(user("Hi")))
+        await events(engine.stream(request(user("Hi"))))
 
 
 async def test_a_request_that_comes_while_the_model_loads_waits_and_sees_it(
     models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = HeldLoad(models["llama"])
-    monkeypatch.setattr(local, "load", load)
+    monkeypatch.setattr(local_engine, "load", load)
     async with running(Path("held")) as engine:
         await asyncio.to_thread(load.reported.wait, 5)
         assert (engine.status.state, engine.status.done, engine.status.total) == ("loading", 300, 1000)
@@ -92,7 +94,7 @@ async def test_a_request_that_comes_while_the_model_loads_waits_and_sees_it(
             async for event in stream:
                 found.append(event)
                 load.go.set()
-    assert found[0] == Progress("loading the model", 300, 1000)
+    assert found[0] == Progress("loading the model", 300, 1000, unit="bytes")
     assert end(found).usage.completion_tokens == 12
 
 
@@ -100,16 +102,16 @@ async def test_a_failed_load_is_told_to_all_who_wait_and_tried_again_by_the_next
     models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = HeldLoad(NoNetwork("Connect and try again."), models["llama"])
-    monkeypatch.setattr(local, "load", load)
+    monkeypatch.setattr(local_engine, "load", load)
     async with running(Path("held")) as engine:
         await asyncio.to_thread(load.reported.wait, 5)
-        waiting = [asyncio.create_task(events(engine, request(user("Hi")))) for _ in range(3)]
+        waiting = [asyncio.create_task(events(engine.stream(request(user("Hi"))))) for _ in range(3)]
         await asyncio.sleep(0)
         load.go.set()
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
         assert [repr(outcome) for outcome in outcomes] == [repr(NoNetwork("Connect and try again."))] * 3
         assert (engine.status.state, engine.status.detail) == ("failed", "Connect and try again.")
-        assert isinstance((await events(engine, request(user("Hi"))))[-1], Finished)
+        assert isinstance((await events(engine.stream(request(user("Hi")))))[-1], Finished)
         assert engine.status.state == "ready"
 
 
@@ -118,10 +120,10 @@ async def test_anything_else_that_a_load_raises_becomes_a_sentence(
 ) -> None:
     load = HeldLoad(KeyError("weights"), KeyError("weights"))
     load.go.set()
-    monkeypatch.setattr(local, "load", load)
+    monkeypatch.setattr(local_engine, "load", load)
     async with running(Path("broken")) as engine:
         with pytest.raises(ModelFailed, match=r"^broken could not be loaded \(KeyError\); the log says more\.$"):
-            await events(engine, request(user("Hi")))
+            await events(engine.stream(request(user("Hi"))))
     assert "KeyError: 'weights'" in caplog.text
 
 
@@ -134,8 +136,8 @@ async def test_a_load_can_be_cancelled_by_closing(models: dict[str, Loaded], mon
         report(1, 1000)
         raise AssertionError("a report after closing must not return")
 
-    monkeypatch.setattr(local, "load", load)
-    engine = LocalEngine(EngineSpec("held"), Store())
+    monkeypatch.setattr(local_engine, "load", load)
+    engine = LocalEngine(LocalSpec("held"), Store())
     engine.start()
     await asyncio.to_thread(begun.wait, 5)
     close = asyncio.create_task(engine.close())
@@ -156,19 +158,19 @@ async def test_switching_models_gives_the_memory_of_the_old_one_back(tmp_path: P
     large = tiny.llama(tmp_path / "large", hidden=1024)
     weights = (large / "model.safetensors").stat().st_size
     async with running(large) as engine:
-        await events(engine, request(user("Hi")))
-        model = weakref.ref(engine._generator._loaded.model)
+        await events(engine.stream(request(user("Hi"))))
+        model = weakref.ref(engine.model)
         held = resident()
     assert model() is None
     async with running(tiny.llama(tmp_path / "small")) as engine:
-        await events(engine, request(user("Hi")))
+        await events(engine.stream(request(user("Hi"))))
         assert held - resident() > 0.8 * weights
 
 
 async def test_a_model_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:
     async with running(tmp_path / "nowhere") as engine:
         with pytest.raises(ModelNotFound, match=r"^There is no folder .*nowhere here"):
-            await events(engine, request(user("Hi")))
+            await events(engine.stream(request(user("Hi"))))
 
 
 async def test_leaving_a_stream_frees_the_thread_for_the_next_request(checkpoints: dict[str, Path]) -> None:
@@ -177,7 +179,7 @@ async def test_leaving_a_stream_frees_the_thread_for_the_next_request(checkpoint
             async for event in stream:
                 if isinstance(event, TextDelta):
                     break
-        found = await asyncio.wait_for(events(engine, request(user("Hi"))), 10)
+        found = await asyncio.wait_for(events(engine.stream(request(user("Hi")))), 10)
     assert end(found).usage.completion_tokens == 12
 
 
@@ -187,10 +189,10 @@ async def test_others_wait_their_turn_and_hear_their_place(checkpoints: dict[str
             async for event in first:
                 if isinstance(event, TextDelta):
                     break
-            waiting = [asyncio.create_task(events(engine, request(user("Me too")))) for _ in range(2)]
+            waiting = [asyncio.create_task(events(engine.stream(request(user("Me too"))))) for _ in range(2)]
             await asyncio.sleep(0)
             with pytest.raises(QueueFull, match=r"^2 requests wait already"):
-                await events(engine, request(user("And me")))
+                await events(engine.stream(request(user("And me"))))
         second, third = await asyncio.gather(*waiting)
     assert [event for event in second if isinstance(event, Queued)] == [Queued(1)]
     assert [event for event in third if isinstance(event, Queued)] == [Queued(2), Queued(1)]
@@ -203,7 +205,7 @@ async def test_closing_ends_a_running_stream_with_a_sentence(checkpoints: dict[s
         async def read() -> None:
             async for event in engine.stream(request(user("Hi"), sampling=LONG)):
                 if isinstance(event, TextDelta):
-                    engine._thread.close()
+                    await engine.close()
 
         with pytest.raises(EngineUnavailable, match=r"^The engine is shut down"):
             await read()
@@ -216,11 +218,10 @@ async def test_a_gpu_that_is_lost_is_told_by_the_status(
         raise RuntimeError("CUDA error: device-side assert triggered")
 
     async with running(checkpoints["llama"]) as engine:
-        await events(engine, request(user("Hi")))
-        assert engine._generator is not None
-        monkeypatch.setattr(engine._generator._loaded.model, "generate", generate)
+        await events(engine.stream(request(user("Hi"))))
+        monkeypatch.setattr(engine.model, "generate", generate)
         with pytest.raises(ModelFailed, match=r"^The GPU failed; wait until the model is loaded again"):
-            await events(engine, request(user("Hi")))
+            await events(engine.stream(request(user("Hi"))))
         assert engine.status.state == "failed"
 
 
@@ -228,14 +229,12 @@ async def test_an_engine_that_failed_once_answers_the_next_request(
     checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(checkpoints["mllama"]) as engine:
-        await events(engine, request(user("Hi")))
-        assert engine._generator is not None
-        loaded = engine._generator._loaded
+        await events(engine.stream(request(user("Hi"))))
         with monkeypatch.context() as broken:
-            broken.setattr(loaded.model.model.language_model.layers[1], "forward", lambda *_, **__: 1 / 0)
+            broken.setattr(engine.model.model.language_model.layers[1], "forward", lambda *_, **__: 1 / 0)
             with pytest.raises(GlimpseError, match=r"ZeroDivisionError"):
-                await events(engine, request(user(image("red"), "Hi"), sampling=GREEDY))
-        assert isinstance((await events(engine, request(user(image("red"), "Hi"))))[-1], Finished)
+                await events(engine.stream(request(user(image("red"), "Hi"), sampling=GREEDY)))
+        assert isinstance((await events(engine.stream(request(user(image("red"), "Hi")))))[-1], Finished)
 
 
 async def test_whatever_breaks_while_tokens_are_drawn_ends_the_stream_with_a_sentence(
@@ -245,12 +244,12 @@ async def test_whatever_breaks_while_tokens_are_drawn_ends_the_stream_with_a_sen
         raise KeyError("broken")
 
     async with running(checkpoints["llama"]) as engine:
-        whole = await events(engine, request(user("Hi")))
+        whole = await events(engine.stream(request(user("Hi"))))
         for place in (TokenStreamer, TopKLogitsWarper):
             name = "put" if place is TokenStreamer else "__call__"
             sampling = SamplingParams(max_new_tokens=5, temperature=1.0, top_k=5)
             with monkeypatch.context() as patch:
                 patch.setattr(place, name, broken)
                 with pytest.raises(ModelFailed, match=r"^The model failed while answering \(KeyError\)"):
-                    await asyncio.wait_for(events(engine, request(user("Hi"), sampling=sampling)), 10)
-        assert text(await events(engine, request(user("Hi")))) == text(whole)
+                    await asyncio.wait_for(events(engine.stream(request(user("Hi"), sampling=sampling))), 10)
+        assert text(await events(engine.stream(request(user("Hi"))))) == text(whole)

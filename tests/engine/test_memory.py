@@ -5,16 +5,17 @@ import torch
 from transformers import MllamaConfig
 from transformers.models.mllama.configuration_mllama import MllamaTextConfig, MllamaVisionConfig
 
-from backend.engine import memory
-from backend.engine.loader import Loaded
-from backend.engine.lru import ByteLRU
-from backend.engine.memory import SPARE, cache_limit, footprint, free_bytes
-from backend.engine.pictures import Pictures
-from backend.engine.prompt import Limits, Prompt, build_prompt
-from backend.engine.transformers import Generator
+from backend.engine.local import memory
+from backend.engine.local.generator import Generator
+from backend.engine.local.load import Loaded
+from backend.engine.local.lru import LRU
+from backend.engine.local.memory import SPARE, Footprint, cache_limit, footprint, free_bytes
+from backend.engine.local.prompt import Limits, Prompt, build_prompt
+from backend.engine.local.vision_cache import VisionCache
 from backend.errors import OutOfMemory
 from backend.types import GenerationRequest, Message, Progress, SamplingParams, Usage
-from tests.engine.fakes import Outlet, Store, clip, end, image, reply, request, user
+from tests.support.engine import EventSink, Store, clip, end, image, request
+from tests.support.messages import assistant, user
 
 # Llama 3.2 11B Vision, but for what does not count here.
 FLAGSHIP = MllamaConfig(
@@ -25,9 +26,9 @@ PARITY = SamplingParams(max_new_tokens=8, temperature=0)
 
 
 def answered(generator: Generator, asked: GenerationRequest) -> tuple[Usage, list[str]]:
-    outlet = Outlet()
-    outlet.emit(generator.answer(asked, outlet))
-    return end(outlet.events).usage, [event.stage for event in outlet.events if isinstance(event, Progress)]
+    sink = EventSink()
+    sink.emit(generator.answer(asked, sink))
+    return end(sink.events).usage, [event.stage for event in sink.events if isinstance(event, Progress)]
 
 
 def test_the_flagship_takes_what_its_facts_say() -> None:
@@ -41,7 +42,7 @@ def test_the_flagship_takes_what_its_facts_say() -> None:
 def test_a_text_model_counts_its_tokens_alone(models: dict[str, Loaded]) -> None:
     loaded = models["llama"]
     needs = footprint(loaded.model.config, torch.float32)
-    assert (needs.token, needs.tile, needs.looking, needs.seeing) == (2 * 2 * 2 * 16 * 4, 0, 0, 0)
+    assert needs == Footprint(token=2 * 2 * 2 * 16 * 4, prefill_per_token=needs.prefill_per_token)
 
 
 def test_what_is_counted_is_what_a_cache_takes(models: dict[str, Loaded]) -> None:
@@ -49,8 +50,8 @@ def test_what_is_counted_is_what_a_cache_takes(models: dict[str, Loaded]) -> Non
     generator = Generator(loaded, Store())
     usage, _ = answered(generator, request(user(image("red"), "What is it?"), sampling=PARITY))
     needs = footprint(loaded.model.config, torch.float32)
-    kept = generator._memory.size(("prefix", "conversation"))
-    features = generator._memory.get(("features", (image("red"), 0, 0))).nbytes
+    kept = generator.memory.size(("prefix", "conversation"))
+    features = generator.memory.get(("features", (image("red"), 0, 0))).nbytes
     # The last token of an answer is drawn and never read.
     assert kept + features == needs.token * (usage.prompt_tokens + usage.completion_tokens - 1) + 4 * needs.tile
 
@@ -78,7 +79,9 @@ def test_images_that_would_not_fit_are_shown_smaller_from_the_start(
     assert "showing images in one tile, so that it fits" in stages
     assert (usage.images, usage.shown) == (64, "images in one tile")
     # The next turn begins where this one had to go, and so continues on it.
-    usage, stages = answered(generator, request(*asked.messages, reply("The first."), user("Sure?"), sampling=PARITY))
+    usage, stages = answered(
+        generator, request(*asked.messages, assistant("The first."), user("Sure?"), sampling=PARITY)
+    )
     assert stages == ["reading the conversation"]
     assert usage.reused_tokens > 64
 
@@ -101,15 +104,15 @@ def test_frames_go_after_tiles_and_then_there_is_a_sentence(
     with pytest.raises(
         OutOfMemory, match=r"^There was not enough memory for this answer; send fewer images or frames"
     ):
-        generator.answer(asked, Outlet())
+        generator.answer(asked, EventSink())
     monkeypatch.undo()
     assert answered(generator, asked)[0].frames == 64
 
 
 def test_the_oldest_turns_go_where_there_is_no_memory_for_all(models: dict[str, Loaded]) -> None:
-    turns = [message for n in range(5) for message in (user(f"question {n}"), reply("x" * 30))]
+    turns = [message for n in range(5) for message in (user(f"question {n}"), assistant("x" * 30))]
     told: list[Progress] = []
-    pictures = Pictures(models["llama"], Store(), ByteLRU(0), told.append)
+    pictures = VisionCache(models["llama"], Store(), LRU(0), told.append)
     limits = Limits(16, fits=lambda prompt: prompt.tokens < 160)
     prompt = build_prompt(models["llama"], [*turns, user("now?")], pictures, limits, told.append)
     assert prompt.tokens < 160
@@ -120,15 +123,15 @@ def test_other_conversations_make_room_first(models: dict[str, Loaded], monkeypa
     loaded = models["mllama"]
     generator = Generator(loaded, Store())
     for name in ("red", "blue"):
-        generator.answer(GenerationRequest(name, (user(image(name), "What?"),), PARITY), Outlet())
-    assert ("prefix", "red") in generator._memory
-    messages: tuple[Message, ...] = (user(image("blue"), "What?"), reply("?"), user("Sure?"))
-    leave(monkeypatch, need(loaded, 58, 4) - generator._prefixes.bytes("blue") - 10_000)
+        generator.answer(GenerationRequest(name, (user(image(name), "What?"),), PARITY), EventSink())
+    assert ("prefix", "red") in generator.memory
+    messages: tuple[Message, ...] = (user(image("blue"), "What?"), assistant("?"), user("Sure?"))
+    leave(monkeypatch, need(loaded, 58, 4) - generator.memory.size(("prefix", "blue")) - 10_000)
     usage, stages = answered(generator, GenerationRequest("blue", messages, PARITY))
     assert usage.prompt_tokens == 58
     assert usage.reused_tokens > 0
     assert stages == ["reading the conversation"]
-    assert ("prefix", "red") not in generator._memory
+    assert ("prefix", "red") not in generator.memory
 
 
 def crowded(monkeypatch: pytest.MonkeyPatch, loaded: Loaded, calls: int) -> None:
@@ -164,13 +167,13 @@ def test_running_out_of_memory_shows_less_and_tries_once_more(
     with monkeypatch.context() as always:
         crowded(always, models[name], 100)
         with pytest.raises(OutOfMemory, match=r"^There was not enough memory for this answer"):
-            generator.answer(asked, Outlet())
+            generator.answer(asked, EventSink())
     usage, stages = answered(generator, asked)
     assert (usage.reused_tokens, step in stages) == (0, False)
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    kept = ByteLRU(10)
+    kept = LRU(10)
     kept.put("a", 1, 4)
     kept.put("b", 2, 4)
     assert kept.get("a") == 1

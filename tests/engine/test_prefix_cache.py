@@ -12,30 +12,13 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from backend.engine.inference_thread import Cancelled
-from backend.engine.loader import Loaded, load
-from backend.engine.spec import EngineSpec, Quantization
-from backend.engine.transformers import Generator
+from backend.engine.engine import LocalSpec, Quantization
+from backend.engine.local.inference_thread import Cancelled
+from backend.engine.local.load import Loaded, load
 from backend.errors import OutOfMemory
-from backend.types import GenerationRequest, Message, SamplingParams, TextDelta, TextPart, Usage
-from tests.engine.fakes import Outlet, Store, clip, end, image, reply, request, system, user
-
-PARITY = SamplingParams(max_new_tokens=8, temperature=0)
-
-
-class Recorded(Generator):
-    """Remembers the tokens of each answer."""
-
-    def _generate(self, *arguments):
-        streamer = super()._generate(*arguments)
-        self.drawn = streamer.tokens
-        return streamer
-
-
-def answered(generator: Recorded, asked: GenerationRequest) -> tuple[list[int], Usage]:
-    outlet = Outlet()
-    outlet.emit(generator.answer(asked, outlet))
-    return generator.drawn, end(outlet.events).usage
+from backend.types import Message, TextDelta, TextPart, Usage
+from tests.support.engine import PARITY, EventSink, Recorded, Store, answered, clip, image, request
+from tests.support.messages import assistant, system, user
 
 
 def both(loaded: Loaded) -> Callable[[Sequence[Message]], tuple[str, Usage]]:
@@ -75,9 +58,10 @@ def test_six_turns_with_images_in_the_first_and_the_third(models: dict[str, Load
         # All that the model had read before, its last answer's bytes aside: those are not always whole characters.
         assert before <= usage.reused_tokens < usage.prompt_tokens
         before = usage.prompt_tokens
-        messages.append(reply(said))
+        messages.append(assistant(said))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mllama", "llava"])
 def test_six_turns_with_retry_undo_and_edit_between(models: dict[str, Loaded], name: str) -> None:
     ask = both(models[name])
@@ -95,7 +79,7 @@ def test_six_turns_with_retry_undo_and_edit_between(models: dict[str, Loaded], n
         if number == 3:
             ask([*messages[:2], user("Something else.")])
             ask([*messages[:2], user(image("pink"), "Something else.")])
-        messages = [*asked, reply(ask(asked)[0])]
+        messages = [*asked, assistant(ask(asked)[0])]
 
 
 @pytest.mark.parametrize("name", ["mllama", "llava", "llama"])
@@ -103,7 +87,7 @@ def test_retry_and_edit_go_back_to_where_they_part(models: dict[str, Loaded], na
     shown = [image("red")] if name != "llama" else []
     ask = both(models[name])
     talk: list[Message] = [user(*shown, "What is it?")]
-    talk.append(reply(ask(talk)[0]))
+    talk.append(assistant(ask(talk)[0]))
     talk.append(user("Are you sure?"))
     said, usage = ask(talk)
     retried, again = ask(talk)
@@ -119,21 +103,21 @@ def test_retry_and_edit_go_back_to_where_they_part(models: dict[str, Loaded], na
 def test_images_that_come_go_and_change(models: dict[str, Loaded], name: str) -> None:
     ask = both(models[name])
     ask([user("Hello")])
-    first, _ = ask([user("Hello"), reply("Hi"), user(image("red"), "What?")])
-    talk = [user("Hello"), reply("Hi"), user(image("red"), "What?"), reply(first)]
+    first, _ = ask([user("Hello"), assistant("Hi"), user(image("red"), "What?")])
+    talk = [user("Hello"), assistant("Hi"), user(image("red"), "What?"), assistant(first)]
     ask([*talk, user(image("blue"), "And?")])
     ask([*talk, user(image("pink"), "And?")])
     ask([*talk, user(clip(40), "And?")])
     ask([*talk, user("And?")])
-    ask([user("Hello"), reply("Hi"), user(image("gray"), "What?")])
-    ask([user("Hello"), reply("Hi"), user("No image?")])
+    ask([user("Hello"), assistant("Hi"), user(image("gray"), "What?")])
+    ask([user("Hello"), assistant("Hi"), user("No image?")])
     ask([user(image("red"), "Hello")])
 
 
 def test_a_clip_is_read_once(models: dict[str, Loaded]) -> None:
     ask = both(models["mllama"])
     said, _ = ask([user(clip(64), "What happens?")])
-    _, usage = ask([user(clip(64), "What happens?"), reply(said), user("And then?")])
+    _, usage = ask([user(clip(64), "What happens?"), assistant(said), user("And then?")])
     assert usage.reused_tokens > 100
 
 
@@ -152,14 +136,14 @@ def encodings(loaded: Loaded) -> Iterator[list[int]]:
 
 @pytest.mark.parametrize("name", ["mllama", "llava"])
 def test_an_image_is_read_and_encoded_once_whatever_is_asked_about_it(models: dict[str, Loaded], name: str) -> None:
-    store, talk = Store(), [user(image("red"), "What?"), reply("Red."), user("Sure?")]
+    store, talk = Store(), [user(image("red"), "What?"), assistant("Red."), user("Sure?")]
     generator = Recorded(models[name], store)
     with encodings(models[name]) as seen:
         for length in (1, 3, 1):
             answered(generator, request(*talk[:length], sampling=PARITY))
         assert (store.read, len(seen)) == (["red"], 1)
         # Mllama is shown the first image again beside the new one.
-        asked = request(*talk, reply("Yes."), user(image("blue"), "And?"), sampling=PARITY)
+        asked = request(*talk, assistant("Yes."), user(image("blue"), "And?"), sampling=PARITY)
         answered(generator, asked)
         elsewhere = replace(asked, conversation_id="another")
         tokens, usage = answered(generator, elsewhere)
@@ -186,7 +170,7 @@ def test_an_image_of_one_tile_takes_a_quarter_of_the_memory_and_answers_the_same
         asked = request(user(image("red"), "What?"), sampling=PARITY)
         tokens, _ = answered(generator, asked)
         assert tokens == answered(Recorded(replace(loaded, prefix=None), store), asked)[0]
-        kept = generator._memory.get(("prefix", "conversation"))
+        kept = generator.memory.get(("prefix", "conversation"))
         return kept.cache.layers[1].get_seq_length()
 
     patches = loaded.model.model.vision_model.num_patches
@@ -197,7 +181,7 @@ def test_an_image_of_one_tile_takes_a_quarter_of_the_memory_and_answers_the_same
 def test_an_answer_that_was_stopped_is_continued_on(models: dict[str, Loaded], name: str) -> None:
     generator = Recorded(models[name], Store())
     talk = [user(image("red"), "What is it?")]
-    stopped = Outlet(enough=lambda outlet: sum(isinstance(event, TextDelta) for event in outlet.events) > 1)
+    stopped = EventSink(enough=lambda sink: sum(isinstance(event, TextDelta) for event in sink.events) > 1)
     with pytest.raises(Cancelled):
         generator.answer(request(*talk, sampling=PARITY), stopped)
     asked = request(*talk, sampling=PARITY)
@@ -210,13 +194,13 @@ def test_an_answer_that_was_stopped_is_continued_on(models: dict[str, Loaded], n
 def test_what_was_cut_off_in_prefill_is_as_if_never_begun(models: dict[str, Loaded], earlier: bool) -> None:
     loaded, ran = models["mllama"], []
     generator = Recorded(loaded, Store())
-    talk = [user(image("blue"), "What is it?"), reply("Blue.")] if earlier else []
+    talk = [user(image("blue"), "What is it?"), assistant("Blue.")] if earlier else []
     asked = request(*talk, user(image("red"), "What is it?"), sampling=PARITY)
     before = answered(generator, request(*talk[:1], sampling=PARITY))[1].prompt_tokens if earlier else 0
     hook = loaded.model.model.language_model.layers[1].register_forward_hook(lambda *_: ran.append(1))
     try:
         with pytest.raises(Cancelled):
-            generator.answer(asked, Outlet(enough=lambda _: bool(ran)))
+            generator.answer(asked, EventSink(enough=lambda _: bool(ran)))
     finally:
         hook.remove()
     tokens, usage = answered(generator, asked)
@@ -232,7 +216,7 @@ def test_conversations_side_by_side_never_mix_and_the_oldest_goes_first(models: 
         return answered(generator, replace(asked, conversation_id=conversation))[1].reused_tokens
 
     assert [reused("red"), reused("blue"), reused("red") > 30, reused("blue") > 30] == [0, 0, True, True]
-    generator._memory.limit = generator._memory.bytes  # no room for a third
+    generator.memory.limit = generator.memory.bytes  # no room for a third
     assert [reused("green"), reused("red"), reused("green") > 30] == [0, 0, True]
 
 
@@ -253,7 +237,7 @@ def test_running_out_of_memory_drops_what_was_kept_and_tries_once_more(
     with monkeypatch.context() as broken:
         broken.setattr(models["llama"].model, "forward", _out_of_memory)
         with pytest.raises(OutOfMemory, match=r"^There was not enough memory"):
-            generator.answer(request(user("Hi")), Outlet())
+            generator.answer(request(user("Hi")), EventSink())
     assert answered(generator, request(user("Hi")))[1].reused_tokens == 0
 
 
@@ -267,7 +251,7 @@ def test_what_is_read_in_two_parts_is_what_is_read_at_once_in_eight_bits_but_for
 ) -> None:
     if quantization != "none":
         pytest.importorskip("bitsandbytes")
-    loaded = load(EngineSpec(str(checkpoints["llama"]), quantization=quantization), lambda done, total: None)
+    loaded = load(LocalSpec(str(checkpoints["llama"]), quantization=quantization), lambda done, total: None)
     ids, cache = torch.arange(5, 65)[None], DynamicCache(config=loaded.model.config)
     with torch.no_grad():
         whole = loaded.model(input_ids=ids).logits[0, -1]

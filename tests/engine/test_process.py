@@ -5,7 +5,6 @@ python -m pytest tests/engine/test_process.py
 
 import asyncio
 import os
-import pickle
 import select
 import signal
 import subprocess
@@ -18,12 +17,22 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from backend.engine import process, worker
-from backend.engine.pipe import Ask, Close, Failed, Start, Status, Told, receive, send
-from backend.engine.process import CHANGED, Backoff, ProcessEngine
+from backend.engine.engine import EngineSpec, LocalSpec, ScriptedSpec
+from backend.engine.process import engine as process_engine
+from backend.engine.process import worker
+from backend.engine.process.engine import CHANGED, Backoff, ProcessEngine
+from backend.engine.process.messages import (
+    Close,
+    Events,
+    Failed,
+    Request,
+    Start,
+    Status,
+    receive,
+    send,
+)
 from backend.engine.scripted import SCRIPTED, ScriptedEngine
-from backend.engine.spec import EngineSpec
-from backend.errors import EngineUnavailable, GlimpseError, ModelFailed, ModelNotFound, QueueFull
+from backend.errors import EngineUnavailable, ModelFailed, ModelNotFound, QueueFull
 from backend.types import (
     EngineStatus,
     Finished,
@@ -35,12 +44,13 @@ from backend.types import (
     TextPart,
     Usage,
 )
+from tests.support.program import gone
 
 TIMEOUT = 30  # seconds after which a test has failed; none comes near
 ROOT = Path(__file__).parent.parent.parent
 POCKET = ROOT / "assets" / "pocket"
-PLAY = EngineSpec("scripted", script="tests.engine.scripts:play")
-OTHER = EngineSpec("scripted", script="tests.engine.scripts:other")
+PLAY = ScriptedSpec(script="tests.support.scripts:play")
+OTHER = ScriptedSpec(script="tests.support.scripts:other")
 STARTING = Progress("starting the engine")
 DIED = "The engine stopped unexpectedly and is starting again; press Retry."
 
@@ -67,18 +77,6 @@ async def first(events: AsyncIterator[StreamEvent]) -> StreamEvent:
 def said(*words: str) -> list[StreamEvent]:
     usage = Usage(1 + len(words), len(words), time_to_first_token=0.03, seconds=0.03 * len(words))
     return [*map(TextDelta, words), Finished("stop", usage)]
-
-
-def gone(pid: int, timeout: float = TIMEOUT) -> bool:
-    """Whether the process ends within `timeout` seconds; the kernel tells, nothing is polled."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], timeout)[0])
-    finally:
-        os.close(descriptor)
 
 
 @pytest_asyncio.fixture
@@ -117,7 +115,7 @@ async def test_closing_a_stream_cancels_it_in_the_child(engine: ProcessEngine):
         async with aclosing(engine.stream(ask("wait-for-cancel"))) as other:
             assert await first(other) == Progress("waiting for the cancel")
             await waiting.aclose()
-            assert await anext(other) == TextDelta("cancelled")
+            assert await first(other) == TextDelta("cancelled")
 
 
 async def test_cancelling_the_reader_cancels_the_answer_in_the_child(engine: ProcessEngine):
@@ -133,7 +131,7 @@ async def test_cancelling_the_reader_cancels_the_answer_in_the_child(engine: Pro
     async with aclosing(engine.stream(ask("wait-for-cancel"))) as other:
         assert await first(other) == Progress("waiting for the cancel")
         reader.cancel()
-        assert await anext(other) == TextDelta("cancelled")
+        assert await first(other) == TextDelta("cancelled")
 
 
 async def test_a_killed_engine_costs_what_ran_one_sentence_and_starts_again(engine: ProcessEngine):
@@ -186,7 +184,7 @@ async def test_a_bug_in_the_child_is_a_sentence_here_and_a_traceback_in_the_log(
 
 
 async def test_an_engine_that_cannot_be_built_is_failed_and_says_why(tmp_path: Path):
-    engine = ProcessEngine(EngineSpec("scripted", script="nowhere:script"), tmp_path)
+    engine = ProcessEngine(ScriptedSpec(script="nowhere:script"), tmp_path)
     sentence = "There is no script “nowhere:script”; name one as package.module:function."
     for _ in range(2):
         with pytest.raises(ModelNotFound) as caught:
@@ -201,9 +199,7 @@ async def test_an_engine_that_dies_again_and_again_while_it_starts_is_given_up(
 ):
     (tmp_path / "fatal.py").write_text("import os\nos._exit(3)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    engine = ProcessEngine(
-        EngineSpec("scripted", script="fatal:script"), tmp_path, backoff=Backoff(first=0.001, tries=2)
-    )
+    engine = ProcessEngine(ScriptedSpec(script="fatal:script"), tmp_path, backoff=Backoff(first=0.001, tries=2))
     sentences = []
     for _ in range(3):
         with pytest.raises(EngineUnavailable) as caught:
@@ -258,8 +254,8 @@ async def test_close_while_the_engine_starts_leaves_no_process(tmp_path: Path):
 async def test_a_child_that_hangs_neither_holds_the_loop_nor_outlives_close(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(process, "CLOSE_GRACE", 0.05)
-    monkeypatch.setattr("backend.engine.child.KILL_GRACE", 0.05)
+    monkeypatch.setattr(process_engine, "CLOSE_GRACE", 0.05)
+    monkeypatch.setattr("backend.engine.process.child.KILL_GRACE", 0.05)
     engine = ProcessEngine(PLAY, tmp_path)
     await play(engine, "say hello")
     pid = engine.process_id
@@ -318,10 +314,10 @@ def test_the_pause_doubles_up_to_its_longest():
 async def test_a_ready_engine_that_fails_for_good_ends_its_process(monkeypatch: pytest.MonkeyPatch):
     scripted = ScriptedEngine()
 
-    async def build(_: Start) -> ScriptedEngine:
+    async def build(_spec: EngineSpec, _root: Path) -> ScriptedEngine:
         return scripted
 
-    monkeypatch.setattr(worker, "build_engine", build)
+    monkeypatch.setattr(worker, "build_inside", build)
     ours, theirs = Pipe()
     running = asyncio.create_task(worker.Worker(theirs, Start(PLAY, "", 0)).run())
     messages = receive(ours)
@@ -338,30 +334,20 @@ async def test_the_worker_tells_of_an_error_of_a_class_of_its_own_by_the_nearest
     class Overheated(QueueFull):
         pass
 
-    async def build(_: Start) -> ScriptedEngine:
+    async def build(_spec: EngineSpec, _root: Path) -> ScriptedEngine:
         return ScriptedEngine([TextDelta("half"), Overheated("Too hot; wait a minute.")])
 
-    monkeypatch.setattr(worker, "build_engine", build)
+    monkeypatch.setattr(worker, "build_inside", build)
     ours, theirs = Pipe()
     running = asyncio.create_task(worker.Worker(theirs, Start(PLAY, "", 0)).run())
-    send(ours, Ask(7, ask("?")))
+    send(ours, Request(7, ask("?")))
     messages = receive(ours)
     told = [message for _ in range(3) if not isinstance(message := await asyncio.to_thread(next, messages), Status)]
     assert isinstance(told[1], Failed)
-    assert (told[0], told[1].number) == (Told(7, (TextDelta("half"),)), 7)
+    assert (told[0], told[1].number) == (Events(7, (TextDelta("half"),)), 7)
     assert (type(told[1].error), str(told[1].error)) == (QueueFull, "Too hot; wait a minute.")
     send(ours, Close())
     assert await running == 0
-
-
-@pytest.mark.parametrize("thing", [Path("/etc"), os.system, GlimpseError.__init__])
-def test_nothing_but_our_values_crosses_the_pipe(thing: object):
-    ours, theirs = Pipe()
-    send(theirs, thing)
-    theirs.close()
-    with pytest.raises(pickle.UnpicklingError, match="may not cross the pipe"):
-        next(receive(ours))
-    ours.close()
 
 
 async def test_another_model_takes_the_place_of_one_that_is_gone(engine: ProcessEngine):
@@ -377,8 +363,9 @@ async def test_another_model_takes_the_place_of_one_that_is_gone(engine: Process
     assert engine.status == EngineStatus("ready", model=SCRIPTED)
 
 
+@pytest.mark.slow
 async def test_a_load_that_is_not_wanted_any_more_ends_and_who_waited_for_it_is_answered(tmp_path: Path):
-    engine = ProcessEngine(EngineSpec(str(POCKET), device="cpu"), tmp_path)
+    engine = ProcessEngine(LocalSpec(str(POCKET), device="cpu"), tmp_path)
     try:
         async with aclosing(engine.stream(ask("say hello"))) as waiting:
             assert isinstance(await first(waiting), Progress)

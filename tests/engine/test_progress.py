@@ -1,6 +1,6 @@
 """How far a load is and how long it takes still."""
 
-from backend.engine.progress import Pace
+from backend.engine.local.load import Pace
 from backend.types import Progress
 
 
@@ -26,11 +26,13 @@ def test_progress_is_told_in_words() -> None:
     assert [
         Progress("reading").words,
         Progress("reading the clip", 23, 64).words,
-        Progress("loading", 3_000_000, 4_000_000, 7.4).words,
-        Progress("loading", 4 * 10**9, 10**10, 200.0).words,
+        Progress("reading the pages", 3, 1200).words,
+        Progress("loading", 3_000_000, 4_000_000, 7.4, "bytes").words,
+        Progress("loading", 4 * 10**9, 10**10, 200.0, "bytes").words,
     ] == [
         "reading",
         "reading the clip 23/64",
+        "reading the pages 3/1200",
         "loading 3.0 of 4.0 MB, about 7 s left",
         "loading 4.0 of 10.0 GB, about 3 min left",
     ]

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from backend.engine.loader import Loaded
-from backend.engine.lru import ByteLRU
-from backend.engine.pictures import Pictures
-from backend.engine.prompt import Limits, Prompt, build_prompt
+from backend.engine.local.load import Loaded
+from backend.engine.local.lru import LRU
+from backend.engine.local.prompt import Limits, Prompt, build_prompt
+from backend.engine.local.vision_cache import VisionCache
 from backend.errors import ContextOverflow, EmptyMessage, UnsupportedMedia
 from backend.types import Message, Progress, TextPart
-from tests.engine.fakes import Store, clip, image, reply, system, user
+from tests.support.engine import Store, clip, image
+from tests.support.messages import assistant, system, user
 
 HEAD = "<|start_header_id|>{}<|end_header_id|>\n\n"
 ASSISTANT = HEAD.format("assistant")
@@ -23,7 +24,7 @@ def said(role: str, text: str) -> str:
 
 def build(loaded: Loaded, *messages: Message, reserve: int = 16) -> tuple[Prompt, list[Progress]]:
     told: list[Progress] = []
-    pictures = Pictures(loaded, Store(), ByteLRU(2**20), told.append)
+    pictures = VisionCache(loaded, Store(), LRU(2**20), told.append)
     return build_prompt(loaded, messages, pictures, Limits(reserve), told.append), told
 
 
@@ -39,7 +40,7 @@ def test_text_alone_is_no_error(models: dict[str, Loaded]) -> None:
 
 
 def test_an_image_comes_before_the_words_and_earlier_turns_stay(models: dict[str, Loaded]) -> None:
-    asked = read(models["mllama"], user("What is it?", image("red")), reply("Red."), user("Sure?"))
+    asked = read(models["mllama"], user("What is it?", image("red")), assistant("Red."), user("Sure?"))
     assert asked == (
         f"<|begin_of_text|>{said('user', '<|image|>What is it?')}{said('assistant', 'Red.')}"
         f"{said('user', 'Sure?')}{ASSISTANT}"
@@ -47,7 +48,7 @@ def test_an_image_comes_before_the_words_and_earlier_turns_stay(models: dict[str
 
 
 def test_mllama_sees_an_earlier_image_again_beside_a_new_one(models: dict[str, Loaded]) -> None:
-    messages = user(image("red"), "What?"), reply("Red."), user(image("blue"), "Which is warmer?")
+    messages = user(image("red"), "What?"), assistant("Red."), user(image("blue"), "Which is warmer?")
     prompt, _ = build(models["mllama"], *messages)
     assert read(models["mllama"], *messages).count("<|image|><|image|>Which") == 1
     assert (len(prompt.pictures or ()), prompt.images) == (3, 2)
@@ -58,8 +59,8 @@ def test_mllama_sees_an_earlier_image_again_beside_a_new_one(models: dict[str, L
 @pytest.mark.parametrize("name", ["mllama", "llava", "llama", "refusing"])
 def test_a_prompt_put_together_image_by_image_is_the_processors_own(models: dict[str, Loaded], name: str) -> None:
     talk = [
-        system("Be brief."), user(image("red"), "a <image> b"), reply("c"), user(image("blue"), clip(20), "d"),
-        reply("e"), user("f"),
+        system("Be brief."), user(image("red"), "a <image> b"), assistant("c"), user(image("blue"), clip(20), "d"),
+        assistant("e"), user("f"),
     ]  # fmt: skip
     if name == "llama":
         talk = [Message(each.role, (TextPart(each.text),)) for each in talk]
@@ -76,14 +77,14 @@ def test_a_prompt_put_together_image_by_image_is_the_processors_own(models: dict
 
 
 def test_models_with_images_among_the_tokens_see_each_image_once(models: dict[str, Loaded]) -> None:
-    prompt, _ = build(models["llava"], user(image("red"), "?"), reply("Red."), user(image("blue"), "?"))
+    prompt, _ = build(models["llava"], user(image("red"), "?"), assistant("Red."), user(image("blue"), "?"))
     assert (len(prompt.pictures or ()), prompt.images) == (2, 2)
 
 
 def test_a_prompt_grows_from_turn_to_turn_and_keeps_its_beginning(models: dict[str, Loaded]) -> None:
     conversation = (
-        system("Be brief."), user(image("red"), "a"), reply("b"), user("c"), reply("d"), user(image("blue"), "e"),
-        reply("f"), user(clip(20), "g"), reply("h"), user("i"),
+        system("Be brief."), user(image("red"), "a"), assistant("b"), user("c"), assistant("d"),
+        user(image("blue"), "e"), assistant("f"), user(clip(20), "g"), assistant("h"), user("i"),
     )  # fmt: skip
     for name in ("mllama", "llava"):
         before: list[int] = []
@@ -103,7 +104,7 @@ def test_a_clip_becomes_contact_sheets_for_mllama(models: dict[str, Loaded]) -> 
 
 
 def test_words_never_part_the_images_of_a_turn_for_mllama(models: dict[str, Loaded]) -> None:
-    asked = read(models["mllama"], user(clip(16), "One?"), reply("Yes."), user(image("red"), "And this?"))
+    asked = read(models["mllama"], user(clip(16), "One?"), assistant("Yes."), user(image("red"), "And this?"))
     assert "<|image|><|image|>The images are contact sheets" in asked
 
 
@@ -122,7 +123,9 @@ def test_a_clip_too_long_for_the_context_becomes_contact_sheets(models: dict[str
 
 
 def test_a_system_prompt_that_the_template_refuses_goes_into_the_first_turn(models: dict[str, Loaded]) -> None:
-    asked = read(models["refusing"], system("Be brief."), user(image("red"), "What?"), reply("Red."), user("Sure?"))
+    asked = read(
+        models["refusing"], system("Be brief."), user(image("red"), "What?"), assistant("Red."), user("Sure?")
+    )
     assert asked == (
         f"<|begin_of_text|>{said('user', f'<|image|>Be brief.{chr(10) * 2}What?')}"
         f"{said('assistant', 'Red.')}{said('user', 'Sure?')}{ASSISTANT}"
@@ -157,12 +160,12 @@ def test_a_text_model_refuses_an_image_and_a_clip_with_a_sentence(models: dict[s
 
 
 def test_a_text_model_goes_on_with_a_conversation_that_had_images(models: dict[str, Loaded]) -> None:
-    asked = read(models["llama"], user(image("red"), "What?"), reply("Red."), user("Thanks"))
+    asked = read(models["llama"], user(image("red"), "What?"), assistant("Red."), user("Thanks"))
     assert said("user", "[a file that this model cannot see]\nWhat?") in asked
 
 
 def test_the_oldest_turns_are_left_out_and_the_person_is_told(models: dict[str, Loaded]) -> None:
-    turns = [message for number in range(9) for message in (user(f"question {number}"), reply("x" * 30))]
+    turns = [message for number in range(9) for message in (user(f"question {number}"), assistant("x" * 30))]
     prompt, told = build(models["short"], system("Be brief."), *turns, user("now?"))
     asked = models["short"].tokenizer.decode(prompt.inputs["input_ids"][0])
     assert asked.startswith(f"<|begin_of_text|>{said('system', 'Be brief.')}{said('user', 'question 6')}")
@@ -173,14 +176,14 @@ def test_the_oldest_turns_are_left_out_and_the_person_is_told(models: dict[str, 
 
 
 def test_an_image_of_a_turn_that_is_left_out_stays_in_sight_of_mllama(models: dict[str, Loaded]) -> None:
-    turns = [user(image("red"), "a" * 150), reply("b"), user("c" * 40), reply("d"), user("now?")]
+    turns = [user(image("red"), "a" * 150), assistant("b"), user("c" * 40), assistant("d"), user("now?")]
     asked = read(models["short"], *turns)
     assert asked.startswith(f"<|begin_of_text|>{said('user', '<|image|>' + 'c' * 40)}")
 
 
 def test_a_turn_that_does_not_fit_alone_is_refused_with_a_sentence(models: dict[str, Loaded]) -> None:
     with pytest.raises(ContextOverflow, match=r"^This message takes \d+ tokens and the model reads 256"):
-        build(models["short"], user("old"), reply("old"), user("x" * 400))
+        build(models["short"], user("old"), assistant("old"), user("x" * 400))
 
 
 def test_nothing_to_answer_is_refused(models: dict[str, Loaded]) -> None:
@@ -190,8 +193,14 @@ def test_nothing_to_answer_is_refused(models: dict[str, Loaded]) -> None:
 
 def test_each_file_is_read_once_however_often_it_is_shown(models: dict[str, Loaded]) -> None:
     store = Store()
-    messages = user(image("red"), "?"), reply("!"), user(image("blue"), "?"), reply("!"), user(image("red"), "?")
-    pictures = Pictures(models["mllama"], store, ByteLRU(2**20), lambda progress: None)
+    messages = (
+        user(image("red"), "?"),
+        assistant("!"),
+        user(image("blue"), "?"),
+        assistant("!"),
+        user(image("red"), "?"),
+    )
+    pictures = VisionCache(models["mllama"], store, LRU(2**20), lambda progress: None)
     build_prompt(models["mllama"], messages, pictures, Limits(16), lambda progress: None)
     assert store.read == ["red", "blue"]
 

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 import torch
 
-from backend.engine.loader import Loaded, load
-from backend.engine.quantization import check_read
-from backend.engine.spec import EngineSpec, Quantization
-from backend.engine.transformers import Generator
-from tests.engine.fakes import Outlet, Store, image, request, text, user
+from backend.engine.engine import LocalSpec, Quantization
+from backend.engine.local.generator import Generator
+from backend.engine.local.load import Loaded, load
+from backend.engine.local.weights import check_read
+from tests.support.engine import EventSink, Store, image, request, text
+from tests.support.messages import user
 
 bitsandbytes = pytest.importorskip("bitsandbytes")
 
 
 def loaded(folder: Path, quantization: Quantization = "auto") -> Loaded:
-    return load(EngineSpec(str(folder), quantization=quantization, device="cpu"), lambda done, total: None)
+    return load(LocalSpec(str(folder), quantization=quantization, device="cpu"), lambda done, total: None)
 
 
 def small(found: Loaded) -> dict[str, Any]:
@@ -28,9 +29,9 @@ def small(found: Loaded) -> dict[str, Any]:
 
 
 def answer(found: Loaded) -> str:
-    outlet = Outlet()
-    Generator(found, Store()).answer(request(user(image("red"), "What is it?")), outlet)
-    return text(outlet.events)
+    sink = EventSink()
+    Generator(found, Store()).answer(request(user(image("red"), "What is it?")), sink)
+    return text(sink.events)
 
 
 def test_four_bits_leave_the_eyes_and_the_mouth_alone(checkpoints: dict[str, Path]) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.engine.families.sheets import SheetFamily
-from backend.engine.families.video import VideoFamily
-from backend.engine.inference_thread import Cancelled
-from backend.engine.local import LocalEngine
-from backend.engine.sheet_reader import NOTE_TOKENS, ONE_SHEET, SheetReader, SheetSource
-from backend.engine.spec import EngineSpec
+from backend.engine.engine import LocalSpec
+from backend.engine.families.mllama import SheetFamily
+from backend.engine.families.native_video import VideoFamily
+from backend.engine.local.engine import LocalEngine
+from backend.engine.local.inference_thread import Cancelled
+from backend.engine.local.sheet_reader import NOTE_TOKENS, ONE_SHEET, SheetReader, SheetSource
 from backend.types import (
     Finished,
     GenerationRequest,
@@ -24,7 +24,8 @@ from backend.types import (
     Usage,
     VideoPart,
 )
-from tests.engine.fakes import GREEDY, Outlet, Store, clip, end, events, image, reply, request, text, user
+from tests.support.engine import GREEDY, EventSink, Store, clip, end, image, request, text
+from tests.support.messages import assistant, events, user
 
 MLLAMA = SheetFamily("mllama", side=1120)
 PARTS = ["0:00 to 0:15", "0:16 to 0:31", "0:32 to 0:47", "0:48 to 1:03"]
@@ -39,19 +40,19 @@ class Scripted:
         self.asked: list[GenerationRequest] = []
         self.reader = SheetReader(self.answer, self.source, family)
 
-    def answer(self, asked: GenerationRequest, outlet: Outlet) -> Finished:
+    def answer(self, asked: GenerationRequest, sink: EventSink) -> Finished:
         self.asked.append(asked)
-        outlet.check()
-        outlet.emit(Progress("reading the conversation"))
+        sink.check()
+        sink.emit(Progress("reading the conversation"))
         for piece in (f"answer {len(self.asked)},", " whole"):
-            outlet.emit(TextDelta(piece))
+            sink.emit(TextDelta(piece))
         images = sum(isinstance(part, ImagePart) for message in asked.messages for part in message.parts)
         return Finished("stop", Usage(100, 3, 10, images, 0, 1.0, 2.0))
 
     def ask(self, *messages: Message) -> tuple[list[StreamEvent], Finished]:
-        outlet = Outlet()
-        finished = self.reader.answer(request(*messages), outlet)
-        return outlet.events, finished
+        sink = EventSink()
+        finished = self.reader.answer(request(*messages), sink)
+        return sink.events, finished
 
     @property
     def last(self) -> tuple[Message, ...]:
@@ -109,7 +110,7 @@ def test_a_follow_up_asks_the_same_sheets_and_keeps_the_notes_of_before() -> Non
     first = user(clip(64), "When does it fall?")
     engine.ask(first)
     sheets = [asked.messages[0].media for asked in engine.asked[:4]]
-    engine.ask(first, reply("At [0:07]."), user("Why?"))
+    engine.ask(first, assistant("At [0:07]."), user("Why?"))
     assert [asked.messages[0].media for asked in engine.asked[5:9]] == sheets
     before = "Said of the video before: At [0:07].\n"
     assert [asked.messages[0].text for asked in engine.asked[5:9]] == [
@@ -117,7 +118,7 @@ def test_a_follow_up_asks_the_same_sheets_and_keeps_the_notes_of_before() -> Non
     ]
     assert engine.last == (
         user(told(1, 2, 3, 4), "When does it fall?"),
-        reply("At [0:07]."),
+        assistant("At [0:07]."),
         user(told(6, 7, 8, 9), "Why?"),
     )
 
@@ -156,15 +157,15 @@ def test_a_clip_beside_a_picture_is_one_sheet_so_that_both_are_seen() -> None:
 
 def test_after_a_new_picture_the_clip_before_it_is_one_sheet() -> None:
     engine = Scripted()
-    engine.ask(user(clip(64), "When?"), reply("At 0:07."), user(image("red"), "And this?"))
+    engine.ask(user(clip(64), "When?"), assistant("At 0:07."), user(image("red"), "And this?"))
     assert len(engine.asked) == 1
     assert len(engine.last[0].media) == 1
 
 
 def test_what_was_noted_before_a_restart_is_told_in_the_answers_alone() -> None:
     engine = Scripted()
-    engine.ask(user(clip(64), "When?"), reply("At 0:07."), user("Why?"))
-    assert engine.last == (user("When?"), reply("At 0:07."), user(told(1, 2, 3, 4), "Why?"))
+    engine.ask(user(clip(64), "When?"), assistant("At 0:07."), user("Why?"))
+    assert engine.last == (user("When?"), assistant("At 0:07."), user(told(1, 2, 3, 4), "Why?"))
 
 
 def test_a_clip_of_one_sheet_and_a_talk_without_clips_go_as_they_are() -> None:
@@ -184,23 +185,24 @@ def test_models_that_read_clips_otherwise_get_them_as_they_are() -> None:
 
 def test_a_cancel_ends_the_reading_at_the_next_sheet() -> None:
     engine = Scripted()
-    outlet = Outlet(lambda outlet: len(outlet.events) == 2)
+    sink = EventSink(lambda sink: len(sink.events) == 2)
     with pytest.raises(Cancelled):
-        engine.reader.answer(request(user(clip(64), "When?")), outlet)
+        engine.reader.answer(request(user(clip(64), "When?")), sink)
     assert len(engine.asked) == 2
 
 
+@pytest.mark.slow
 async def test_a_tiny_mllama_reads_a_clip_and_answers_two_questions(checkpoints: dict[str, Path]) -> None:
-    engine = LocalEngine(EngineSpec(str(checkpoints["mllama"])), Store())
+    engine = LocalEngine(LocalSpec(str(checkpoints["mllama"])), Store())
     try:
-        first = await events(engine, request(user(clip(40), "When?")))
+        first = await events(engine.stream(request(user(clip(40), "When?"))))
         looks = [event for event in first if isinstance(event, Progress) and event.stage == "looking through the clip"]
         assert looks == [Progress("looking through the clip", number, 3) for number in (1, 2, 3)]
         assert (end(first).usage.frames, end(first).usage.images) == (40, 0)
-        second = await events(engine, request(user(clip(40), "When?"), reply(text(first)), user("Why?")))
+        second = await events(engine.stream(request(user(clip(40), "When?"), assistant(text(first)), user("Why?"))))
         assert end(second).usage.frames == 40
         assert end(second).usage.reused_tokens > end(first).usage.prompt_tokens // 2
-        whole = await events(engine, request(user(clip(40), "What is it about?")))
+        whole = await events(engine.stream(request(user(clip(40), "What is it about?"))))
         assert (end(whole).usage.frames, end(whole).usage.images) == (40, 0)
     finally:
         await engine.close()

@@ -5,9 +5,9 @@ import time
 import pytest
 import torch
 
-from backend.engine.inference_thread import Cancelled
-from backend.engine.streamer import TokenStreamer
-from tests.engine import tiny
+from backend.engine.local.decode import TokenStreamer
+from backend.engine.local.inference_thread import Cancelled
+from tests.support import tiny
 
 WORDS = tiny.tokenizer(None)
 STOP = WORDS.eos_token_id
@@ -20,7 +20,7 @@ def ids(text: str) -> list[int]:
 def stream(tokens: list[int], **options) -> tuple[list[str], TokenStreamer]:
     pieces: list[str] = []
     streamer = TokenStreamer(
-        WORDS._tokenizer,
+        WORDS.backend_tokenizer,
         [STOP],
         emit=lambda text, _: pieces.append(text),
         check=options.pop("check", lambda: None),
@@ -48,7 +48,9 @@ def test_a_character_of_four_bytes_is_shown_whole_or_not_at_all() -> None:
 
 def test_each_piece_says_how_many_tokens_it_took() -> None:
     counts: list[tuple[str, int]] = []
-    streamer = TokenStreamer(WORDS._tokenizer, [STOP], emit=lambda *piece: counts.append(piece), check=lambda: None)
+    streamer = TokenStreamer(
+        WORDS.backend_tokenizer, [STOP], emit=lambda *piece: counts.append(piece), check=lambda: None
+    )
     streamer.put(torch.tensor([ids("prompt")]))
     streamer.put(torch.tensor([ids("a🙂b")]))
     assert counts == [("a", 1), ("🙂", len(ids("🙂"))), ("b", 1)]
@@ -57,7 +59,7 @@ def test_each_piece_says_how_many_tokens_it_took() -> None:
 def test_what_comes_fast_goes_together_and_nothing_is_kept_back_at_the_end() -> None:
     counts: list[tuple[str, int]] = []
     streamer = TokenStreamer(
-        WORDS._tokenizer, [STOP], emit=lambda *piece: counts.append(piece), check=lambda: None, pace=3600.0
+        WORDS.backend_tokenizer, [STOP], emit=lambda *piece: counts.append(piece), check=lambda: None, pace=3600.0
     )
     for tokens in (ids("prompt"), ids("a"), ids("b"), ids("🙂c")):
         streamer.put(torch.tensor([tokens]))
@@ -77,7 +79,9 @@ def test_control_tokens_are_counted_and_not_shown() -> None:
 
 def test_several_tokens_at_once_are_all_taken() -> None:
     pieces: list[str] = []
-    streamer = TokenStreamer(WORDS._tokenizer, [STOP], emit=lambda text, _: pieces.append(text), check=lambda: None)
+    streamer = TokenStreamer(
+        WORDS.backend_tokenizer, [STOP], emit=lambda text, _: pieces.append(text), check=lambda: None
+    )
     streamer.put(torch.tensor([ids("prompt")]))
     streamer.put(torch.tensor([ids("abc")]))
     assert pieces == ["a", "b", "c"]
@@ -100,7 +104,7 @@ def test_what_check_raises_ends_the_generation() -> None:
 
 def test_a_long_line_costs_as_much_at_its_end_as_at_its_start() -> None:
     tokens = [torch.tensor([token]) for token in ids("x" * 4096)]
-    streamer = TokenStreamer(WORDS._tokenizer, [STOP], emit=lambda text, tokens: None, check=lambda: None)
+    streamer = TokenStreamer(WORDS.backend_tokenizer, [STOP], emit=lambda text, tokens: None, check=lambda: None)
     streamer.put(tokens[0])
     times = []
     for start in range(0, 4096, 512):

@@ -1,24 +1,31 @@
 """A conversation as turns: what is joined, what is left out, and which images are shown again."""
 
-from backend.engine.turns import Turn, split, with_earlier_media
+from backend.engine.local.turns import PromptTurn, split, with_earlier_media
 from backend.types import Message, TextPart, VideoPart
-from tests.engine.fakes import clip, image, reply, system, user
+from tests.support.engine import clip, image
+from tests.support.messages import assistant, system, user
 
 RED, GREEN, BLUE, GRAY, PINK = map(image, ("red", "green", "blue", "gray", "pink"))
 SIZES = {RED: 1, GREEN: 1, BLUE: 1, GRAY: 1, PINK: 1, clip(64): 4, clip(16): 1}
 
 
 def shown(*media: tuple, left_out: int = 0, repeat: int = 4) -> list[tuple]:
-    turns = [Turn(user(*own, "?"), (reply("!"),), own) for own in media]
+    turns = [PromptTurn(user(*own, "?"), (assistant("!"),), own) for own in media]
     return [turn.media for turn in with_earlier_media(turns, left_out, repeat, SIZES)]
 
 
 def test_a_conversation_splits_into_system_prompt_and_turns() -> None:
-    first, answer, second = user(RED, "What is it?"), reply("Red."), user("Sure?")
+    first, answer, second = user(RED, "What is it?"), assistant("Red."), user("Sure?")
     assert split([system("Be brief."), first, answer, second]) == (
         "Be brief.",
-        [Turn(first, (answer,), (RED,)), Turn(second)],
+        [PromptTurn(first, (answer,), (RED,)), PromptTurn(second)],
     )
+
+
+def test_several_system_prompts_become_one_with_an_empty_line_between_them() -> None:
+    hello = user("Hello.")
+    messages = [system("Be brief."), system(""), hello, system("Answer in French.")]
+    assert split(messages) == ("Be brief.\n\nAnswer in French.", [PromptTurn(hello)])
 
 
 def test_media_come_before_the_text_of_their_turn() -> None:
@@ -27,7 +34,7 @@ def test_media_come_before_the_text_of_their_turn() -> None:
 
 
 def test_an_answer_stopped_before_its_first_token_joins_the_questions_around_it() -> None:
-    (turn,) = split([user(RED, "What?"), reply(""), user("Hello?")])[1]
+    (turn,) = split([user(RED, "What?"), assistant(""), user("Hello?")])[1]
     assert turn.user.text == "What?\nHello?"
     assert turn.media == (RED,)
 

@@ -6,19 +6,21 @@ from typing import Any
 import torch
 from transformers import AutoModelForImageTextToText, DynamicCache
 
-from backend.engine.families.vision import given_tokens, mask_text_before_images
-from backend.engine.loader import Loaded
-from backend.engine.lru import ByteLRU
-from backend.engine.pictures import Pictures
-from backend.engine.prompt import Limits, Prompt, build_prompt
+from backend.engine.families.mllama import mask_text_before_images
+from backend.engine.families.token_images import TokenRules
+from backend.engine.local.load import Loaded
+from backend.engine.local.lru import LRU
+from backend.engine.local.prompt import Limits, Prompt, build_prompt
+from backend.engine.local.vision_cache import VisionCache
 from backend.types import ImagePart, Message
-from tests.engine.fakes import Store, image, reply, user
+from tests.support.engine import Store, image
+from tests.support.messages import assistant, user
 
-TALK = [user("What will you see?"), reply("Who knows."), user(image("red"), image("blue"), "And now?")]
+TALK = [user("What will you see?"), assistant("Who knows."), user(image("red"), image("blue"), "And now?")]
 
 
-def prompted(loaded: Loaded, talk: list[Message]) -> tuple[Prompt, Pictures]:
-    pictures = Pictures(loaded, Store(), ByteLRU(2**24), lambda progress: None)
+def prompted(loaded: Loaded, talk: list[Message]) -> tuple[Prompt, VisionCache]:
+    pictures = VisionCache(loaded, Store(), LRU(2**24), lambda progress: None)
     return build_prompt(loaded, talk, pictures, Limits(16), lambda progress: None), pictures
 
 
@@ -26,9 +28,9 @@ def scores(model: Any, loaded: Loaded, talk: list[Message], length: int, **more:
     """The scores of the first tokens of a prompt, all its images given."""
     prompt, pictures = prompted(loaded, talk)
     features = [pictures.features(picture) for picture in prompt.pictures or ()]
-    given = {"cross_attention_states": torch.cat(features)} if features else {}
+    inject_features = {"cross_attention_states": torch.cat(features)} if features else {}
     with torch.no_grad():
-        return model(**prompt.inputs, **given, **more).logits[0, :length]
+        return model(**prompt.inputs, **inject_features, **more).logits[0, :length]
 
 
 def test_text_before_an_image_takes_nothing_from_it(models: dict[str, Loaded], checkpoints: dict[str, Path]) -> None:
@@ -66,7 +68,9 @@ def test_cached_and_recomputed_scores_agree(models: dict[str, Loaded], checkpoin
 
 def test_a_part_of_an_image_is_seen_as_an_image_of_its_own(models: dict[str, Loaded]) -> None:
     part = ImagePart("red", box=(0, 10, 30, 20))
-    prompt, pictures = prompted(models["mllama"], [user(image("red"), "And?"), reply("Well."), user(part, "Closer?")])
+    prompt, pictures = prompted(
+        models["mllama"], [user(image("red"), "And?"), assistant("Well."), user(part, "Closer?")]
+    )
     assert [picture.part for picture in prompt.pictures or ()] == [image("red"), part]
     assert pictures.whole(part, *pictures.shown(part, 0)).images[0].size == (30, 10)
 
@@ -74,7 +78,7 @@ def test_a_part_of_an_image_is_seen_as_an_image_of_its_own(models: dict[str, Loa
 def test_a_model_is_itself_again_after_features_were_given(models: dict[str, Loaded]) -> None:
     inner = models["llava"].model.model
     own = inner.get_image_features
-    with given_tokens(models["llava"].model, [torch.zeros(4, 64)]) as inputs:
+    with TokenRules().inject_features(models["llava"].model, [torch.zeros(4, 64)]) as inputs:
         assert inputs["pixel_values"].shape == (1, 1)
         assert inner.get_image_features != own
     assert inner.get_image_features == own

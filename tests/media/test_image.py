@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from backend.errors import GlimpseError, MediaTooLarge, UnsupportedMedia
+from backend.media.formats import MediaLimits
 from backend.media.image import read_image, shrink
-from backend.media.limits import MediaLimits
 
 ADVICE = "send the picture as PNG, JPEG, WebP, GIF, BMP or AVIF."
 

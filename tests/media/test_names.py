@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.media.names import quoted
-from backend.media.sniff import sniff
+from backend.media.formats import quoted, sniff
 
 
 @pytest.mark.parametrize(

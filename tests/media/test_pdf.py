@@ -9,10 +9,10 @@ import pytest_asyncio
 from PIL import Image
 
 from backend.errors import MediaTooLarge, UnsupportedMedia
-from backend.media.decoder import Decoder
-from backend.media.limits import MediaLimits
+from backend.media.formats import MediaLimits
 from backend.media.pages import PageReader
-from tests.media.pdfs import write_pdf
+from backend.media.sandbox.pool import Decoder
+from tests.support.pdfs import write_pdf
 
 
 @pytest_asyncio.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from backend.errors import UnsupportedMedia
 from backend.media.store import MediaStore
-from tests.media.clips import encode
-from tests.media.nasty import NASTY, frameless, song, unfinished
+from tests.support.clips import encode
+from tests.support.nasty import NASTY, frameless, song, unfinished
 
 SEND = "send a picture (PNG, JPEG, WebP, …) or a clip (MP4, MOV, WebM, MKV, AVI, MPEG-TS or Ogg)."
 ALONE = "send the clip as MP4, MOV, WebM, MKV, AVI, MPEG-TS or Ogg."
@@ -55,10 +55,10 @@ async def test_what_is_no_clip_is_one_sentence_and_leaves_nothing(
     right = {SENTENCES.get(kind) or NASTY[kind][1].replace(ALONE, SEND)}
     assert said in right | ({STILL} if kind == "changed all over" else set())
     assert _files(tmp_path) == [tmp_path / "bad.mp4"]
-    children = set(store._decoder._children)
-    assert children <= {store._decoder._spare}
+    children = store.decoder.processes
+    assert children <= {store.decoder.spare}
     store.close()
-    assert all(child._process.returncode is not None for child in children)
+    assert all(child.returncode is not None for child in children)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.media.frame import Frame, clock
+from backend.media.clip import Frame, clock
 from backend.media.sheets import contact_sheets
 
 

@@ -18,7 +18,7 @@ from backend.errors import MediaTooLarge, StorageError, UnsupportedMedia
 from backend.media import store as store_module
 from backend.media.store import MediaLimits, MediaStore
 from backend.types import ImagePart, Progress, VideoPart
-from tests.media.clips import encode, read
+from tests.support.clips import encode, read
 
 
 @pytest.fixture
@@ -156,20 +156,20 @@ async def test_the_same_file_again_costs_only_its_hash(tmp_path, clip, store, mo
     async def decode(*_) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(store._decoder, "decode", decode)
+    monkeypatch.setattr(store.decoder, "decode", decode)
     shutil.copy(tmp_path / "a.png", tmp_path / "b.png")
     assert [await store.add(tmp_path / "b.png"), await store.add(clip, frames=2)] == first
 
 
 async def test_the_same_file_at_the_same_time_is_decoded_once(tmp_path, root, store, monkeypatch) -> None:
     path = _picture(tmp_path / "a.png")
-    decode, jobs = store._decoder.decode, []
+    decode, jobs = store.decoder.decode, []
 
     async def count(job, save):
         jobs.append(job)
         return await decode(job, save)
 
-    monkeypatch.setattr(store._decoder, "decode", count)
+    monkeypatch.setattr(store.decoder, "decode", count)
     parts = await asyncio.gather(*(store.add(path) for _ in range(5)))
     assert (set(parts), len(jobs), _left_over(root)) == ({ImagePart(_digest(path))}, 1, [])
 
@@ -366,3 +366,13 @@ async def test_a_file_sent_again_is_young_again(tmp_path: Path, root: Path, stor
 def test_an_empty_root_can_be_read_and_cleaned(root: Path) -> None:
     assert MediaStore(root).collect(set()) == 0
     assert not root.exists()
+
+
+def test_pixels_of_our_own_are_kept_exactly_and_once(root: Path, store: MediaStore) -> None:
+    image = Image.effect_noise((40, 30), 60).convert("RGB")
+    part = store.put(image, "drawn.png")
+    assert store.put(image, "again.png") == part
+    assert (store.name(part.media_id), store.size(part.media_id)) == ("drawn.png", (40, 30))
+    assert store.image(part.media_id).tobytes() == image.tobytes()
+    assert store.original(part.media_id).read_bytes()[:4] == b"\x89PNG"
+    assert (len(_kept(root)), _left_over(root)) == (1, [])

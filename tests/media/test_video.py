@@ -10,15 +10,14 @@ import pytest
 from PIL import Image
 
 from backend.errors import MediaTooLarge, UnsupportedMedia
-from backend.media.lane import Lane
-from backend.media.limits import MediaLimits
-from backend.media.opencv import OpenCvClip
-from backend.media.pyav import AvClip
-from backend.media.reader import ClipReader
-from backend.media.video import Frame, open_clip, sample_frames
+from backend.media.formats import MediaLimits
+from backend.media.video.opencv import OpenCvClip
+from backend.media.video.packets import ClipReader, OpenedClip
+from backend.media.video.pyav import AvClip
+from backend.media.video.sample import Frame, open_clip, sample_frames
 from backend.types import Progress
-from tests.media.clips import MILLI, SIZE, Pipe, draw, encode, read, trim, turn
-from tests.media.nasty import NASTY, frameless, song, unfinished
+from tests.support.clips import MILLI, SIZE, Pipe, draw, encode, read, trim, turn
+from tests.support.nasty import NASTY, frameless, song, unfinished
 
 KINDS = {
     "h264.mp4": {"codec": "libx264"},
@@ -57,7 +56,7 @@ def no_second_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_path: Path, shown: str, _limits: MediaLimits) -> None:
         raise UnsupportedMedia(f"{shown} is damaged or cut short; send the whole file again.")
 
-    monkeypatch.setattr("backend.media.video.OpenCvClip", refuse)
+    monkeypatch.setattr("backend.media.video.sample.OpenCvClip", refuse)
 
 
 def _numbers(frames: list[Frame]) -> list[int]:
@@ -300,10 +299,10 @@ def _seeks(path: Path, count: int) -> int:
 @pytest.mark.parametrize("cores", [1, 4])
 def test_decoders_side_by_side_find_the_same_frames(tmp_path: Path, monkeypatch, cores: int) -> None:
     encode(tmp_path / "long.mp4", 600, gop=15)
-    monkeypatch.setattr("backend.media.pyav.cores", lambda: cores)
+    monkeypatch.setattr("backend.media.video.pyav.cores", lambda: cores)
     opened = []
-    lane = Lane.__init__
-    monkeypatch.setattr(Lane, "__init__", lambda *args: opened.append(args) or lane(*args))
+    lane = OpenedClip.__init__
+    monkeypatch.setattr(OpenedClip, "__init__", lambda *args: opened.append(args) or lane(*args))
     frames = sample_frames(tmp_path / "long.mp4", 24)
     assert _numbers(frames) == [12 + 25 * index for index in range(24)]
     assert len(opened) == cores
@@ -394,7 +393,9 @@ def test_a_codec_off_the_list_is_refused_by_name(tmp_path: Path) -> None:
     encode(tmp_path / "rare.mkv", 3, codec="ffv1", layout="yuv444p")
     with pytest.raises(UnsupportedMedia) as refusal:
         sample_frames(tmp_path / "rare.mkv")
-    assert str(refusal.value) == "“rare.mkv” is encoded as ffv1, which we do not read; convert it to H.264 in MP4."
+    assert (
+        str(refusal.value) == "“rare.mkv” is encoded as ffv1, which Glimpse does not read; convert it to H.264 in MP4."
+    )
 
 
 def test_limits_on_pixels_and_duration_hold(clip: Path) -> None:
@@ -430,8 +431,8 @@ def test_opencv_reads_what_pyav_cannot_open(kinds: Path, name: str, monkeypatch:
     def refuse(*_) -> None:
         raise av.InvalidDataError(1, "no")
 
-    monkeypatch.setattr("backend.media.video.AvClip", refuse)
-    monkeypatch.setattr("backend.media.video.OpenCvClip", OpenCvClip)
+    monkeypatch.setattr("backend.media.video.sample.AvClip", refuse)
+    monkeypatch.setattr("backend.media.video.sample.OpenCvClip", OpenCvClip)
     frames = sample_frames(kinds / name, 10, max_side=80)
     assert _numbers(frames) == [4, 13, 22, 31, 40, 49, 58, 67, 76, 85]
     assert {frame.image.size for frame in frames} == {(80, 48)}

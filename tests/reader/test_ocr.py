@@ -7,7 +7,9 @@ from PIL import Image, ImageEnhance
 
 from backend.reader.page import Page
 from backend.reader.process import ReaderProcess
-from tests.reader.drawing import RECEIPT, ROWS, drawn, receipt
+from tests.support.drawing import RECEIPT, ROWS, drawn, receipt
+
+pytestmark = pytest.mark.slow
 
 NEAR = 14  # pixels: a detected box reaches a little past the ink
 

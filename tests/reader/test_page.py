@@ -10,7 +10,6 @@ from backend.reader.page import (
     MOST_LINES,
     Line,
     Page,
-    Quad,
     Turn,
     Word,
     in_reading_order,
@@ -18,10 +17,7 @@ from backend.reader.page import (
     page_to_json,
 )
 from backend.reader.prompt import CHARACTERS, ROWS, shown, with_text
-
-
-def quad(left: float, top: float, width: float, height: float = 20) -> Quad:
-    return (left, top), (left + width, top), (left + width, top + height), (left, top + height)
+from tests.support.pages import quad
 
 
 def turned(page: Page, turn: Turn) -> Page:

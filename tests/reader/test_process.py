@@ -173,6 +173,7 @@ def test_progress_that_never_ends_is_refused() -> None:
     assert (told, process.running) == ([1], False)
 
 
+@pytest.mark.slow
 def test_a_page_of_far_too_many_lines_is_refused() -> None:
     line = '["a", [0, 0, 1, 0, 1, 1, 0, 1], 1]'
     code = f"take()\nprint('{{\"page\": [4, 3, 0, [' + ', '.join(['{line}'] * 200_000) + ']]}}', flush=True)"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.tasks.caption import LANGUAGES, alt_text, in_language
+from backend.tasks.presets.caption import LANGUAGES, alt_text, in_language
 from backend.tasks.registry import find_task
 from backend.types import Grammar
-from tests.tasks.held import accepts, matcher
+from tests.support.grammars import accepts, matcher
 
 ANSWERS = json.loads((Path(__file__).parents[2] / "assets" / "examples" / "answers.json").read_text())
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from backend.tasks.export import Cell, to_csv, to_xlsx
+from backend.tasks.forms.export import Cell, to_csv, to_xlsx
 
 ROWS: list[dict[str, Cell]] = [
     {"file": "a, b.png", "shop": "Café “Zum\nHirsch”", "total": 2.5, "items": 3, "paid": True},

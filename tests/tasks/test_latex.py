@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.tasks.latex import show, source
+from backend.tasks.presets.latex import show, source
 
 PIECES = st.lists(
     st.sampled_from(

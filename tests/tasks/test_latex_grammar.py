@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.tasks.latex import complaint
-from backend.tasks.latex_grammar import ENVIRONMENTS, commands, grammar
-from backend.tasks.mathml import to_mathml
-from tests.tasks.held import accepts, katex_errors, matcher, sentence
+from backend.tasks.forms.latex_grammar import ENVIRONMENTS, commands, grammar
+from backend.tasks.forms.mathml import to_mathml
+from backend.tasks.presets.latex import complaint
+from tests.support.grammars import accepts, katex_errors, matcher, sentence
 from training import formula_chat, mixture
 
 HELD = matcher(grammar())

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from backend.errors import InputError
-from backend.tasks import own_schema, receipt
+from backend.tasks.forms import own_schema
+from backend.tasks.presets import receipt
 from backend.tasks.result import Answer, Result
-from tests.tasks.held import accepts, matcher
+from tests.support.grammars import accepts, matcher
 
 SCHEMA = {"type": "object", "properties": {"plate": {"type": "string"}, "speed": {"type": "integer"}},
           "required": ["plate", "speed"], "additionalProperties": False}  # fmt: skip
@@ -38,16 +39,16 @@ def test_the_model_is_asked_by_the_schema_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('{"type": "object",', "This is no JSON Schema: Expecting property name enclosed in double quotes at line 1, "
-         "column 19. Mend it, or leave it out."),
+        ('{"type": "object",', "Not a valid JSON Schema: Expecting property name enclosed in double quotes at line 1, "
+         "column 19. Fix it or leave it out."),
         ('{"shop": "Corner", "total": 3}',
-         'This is no JSON Schema of an object: it begins {"type": "object", "properties": {…}}.'),
+         'Not a JSON Schema of an object; one begins {"type": "object", "properties": {…}}.'),
         ('{"type": "string"}',
-         'This is no JSON Schema of an object: it begins {"type": "object", "properties": {…}}.'),
+         'Not a JSON Schema of an object; one begins {"type": "object", "properties": {…}}.'),
         ('{"properties": {"a": {"type": "txt"}}}',
-         "An answer cannot be held to this JSON Schema: Invalid type: txt."),
-        ('{"properties": 3}', "An answer cannot be held to this JSON Schema: properties must be an object."),
-        ('{"a":' * 100_000, "This is no JSON Schema: it is nested too deeply."),
+         "This JSON Schema cannot be used: Invalid type: txt."),
+        ('{"properties": 3}', "This JSON Schema cannot be used: properties must be an object."),
+        ('{"a":' * 100_000, "Not a valid JSON Schema: it is nested too deeply."),
     ],
 )  # fmt: skip
 def test_what_is_no_schema_is_refused_with_the_reason(text: str, sentence: str) -> None:
@@ -60,19 +61,19 @@ def test_a_schema_in_a_file_is_the_same_however_it_is_laid_out(tmp_path: Path) -
     file = tmp_path / "my.json"
     for text in (TEXT, json.dumps(SCHEMA), f"\ufeff{TEXT}\n"):
         file.write_text(text, encoding="utf-8")
-        assert own_schema.read(file, "receipt", "") == json.dumps(SCHEMA)
+        assert own_schema.read(file, "") == json.dumps(SCHEMA)
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (None, "There is no file {}; check its name and folder."),
-        (b"\xff\x00\x81", "{} is no text, so it holds no JSON Schema."),
+        (b"\xff\x00\x81", "{} is not a text file, so it holds no JSON Schema."),
         (b"", '{} holds no JSON Schema: one begins {{"type": "object", "properties": {{…}}}}.'),
         (b"[1, 2]", '{} holds no JSON Schema: one begins {{"type": "object", "properties": {{…}}}}.'),
-        (b'{"type": 3', "{}: This is no JSON Schema: Expecting ',' delimiter at line 1, column 11. Mend it, or leave "
+        (b'{"type": 3', "{}: Not a valid JSON Schema: Expecting ',' delimiter at line 1, column 11. Fix it or leave "
                         "it out."),
-        (b'{"shop": 3}', "{}: This is no JSON Schema of an object: it begins "
+        (b'{"shop": 3}', "{}: Not a JSON Schema of an object; one begins "
                          '{{"type": "object", "properties": {{…}}}}.'),
     ],
 )  # fmt: skip
@@ -83,15 +84,13 @@ def test_a_file_without_a_schema_is_refused_with_the_reason(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(InputError) as error:
-        own_schema.read(file, "receipt", "")
+        own_schema.read(file, "")
     assert str(error.value) == sentence.format(file)
 
 
-def test_a_schema_goes_with_the_receipt_alone_and_without_words(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^A schema goes with the preset receipt; add --preset receipt, or leave"):
-        own_schema.read(tmp_path, "caption", "")
+def test_a_schema_goes_without_words(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^A schema takes the place of the words; leave out either them or --schema"):
-        own_schema.read(tmp_path, "receipt", "In Welsh")
+        own_schema.read(tmp_path, "In Welsh")
 
 
 def test_the_result_of_an_own_schema_is_not_checked_as_a_receipt() -> None:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.tasks import clock, document, read_text, table
+from backend.tasks.presets import clock, document, read_text, table
 from backend.tasks.result import Answer, Result
-from tests.tasks.held import accepts, matcher
+from tests.support.grammars import accepts, matcher
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,12 @@ from tests.tasks.held import accepts, matcher
 )
 def test_text_keeps_its_layout(answer: str, shown: str) -> None:
     assert read_text.show(answer) == shown
+
+
+@pytest.mark.parametrize(("answer", "text"), [("```text\n A\nB\n```", " A\nB"), ("A", "A")])
+def test_text_can_be_taken_away(answer: str, text: str) -> None:
+    assert read_text.results(Answer(answer)) == (Result("text", text),)
+    assert read_text.results(Answer("```\n\n```")) == ()
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2", 'a,"b, c"\n1,2\n3,', "a,b,c\n,,\n1,2,3"])
@@ -56,6 +62,12 @@ def test_what_is_no_time_is_not_said(text: str) -> None:
 def test_an_answer_rests_on_words_of_the_document(text: str) -> None:
     assert accepts(matcher(document.GRAMMAR), text)
     assert not accepts(matcher(document.GRAMMAR), "It costs 20 €.")
+
+
+def test_an_answer_that_quotes_the_document_is_a_result() -> None:
+    said = "It costs 20 €.\n\n> Price: 20 €"
+    assert document.results(Answer(said)) == (Result("quote", said),)
+    assert document.results(Answer(document.NOT_SAID)) == ()
 
 
 def test_the_question_goes_to_the_model_under_the_rules() -> None:

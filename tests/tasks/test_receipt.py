@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.tasks import receipt
-from backend.tasks.receipt import Item, Receipt, Tax, parse, show
+from backend.tasks.forms.receipt_schema import Item, Receipt, Tax, parse
+from backend.tasks.presets import receipt
+from backend.tasks.presets.receipt import show
 
 ANSWER = (
     '{"shop": "Café Müller", "date": "2026-11-21", "currency": "EUR", '

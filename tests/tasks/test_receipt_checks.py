@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.tasks.receipt import Item, Receipt, Tax
-from backend.tasks.receipt_checks import doubts
+from backend.tasks.forms.receipt_checks import doubts
+from backend.tasks.forms.receipt_schema import Item, Receipt, Tax
 from backend.tasks.result import Doubt
 from training import mixture, receipts
 
@@ -101,15 +101,15 @@ def test_what_receipts_print_in_other_ways_adds_up_too(fields: dict[str, object]
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
-        ({"total": "10.01"}, Doubt("total", "by what is printed above it, it is 10.00")),
-        ({"taxes": [{"rate": 19, "amount": "1.90"}]}, Doubt("total", "by what is printed above it, it is 11.90")),
+        ({"total": "10.01"}, Doubt("total", "the lines above add up to 10.00")),
+        ({"taxes": [{"rate": 19, "amount": "1.90"}]}, Doubt("total", "the lines above add up to 11.90")),
         (
             {"taxes": [{"rate": 19, "amount": "1.60"}], "total": "11.60"},
-            Doubt("total", "by what is printed above it, it is 10.00"),
+            Doubt("total", "the lines above add up to 10.00"),
         ),
         (
             {"taxes": [{"amount": "1.90"}], "total": "12.00"},
-            Doubt("total", "by what is printed above it, it is 10.00 or 11.90"),
+            Doubt("total", "the lines above add up to 10.00 or 11.90"),
         ),
         ({"subtotal": "12.00", "total": "12.00"}, Doubt("subtotal", "the items add up to 10.00")),
         (

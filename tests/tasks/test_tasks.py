@@ -3,7 +3,7 @@
 import pytest
 
 from backend.errors import InputError
-from backend.tasks import caption
+from backend.tasks.presets import caption
 from backend.tasks.registry import find_task, tasks
 from backend.tasks.task import GREEDY, VERBATIM, Task, fenced
 from backend.types import SamplingParams

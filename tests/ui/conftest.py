@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ui.house import House
+from tests.support.page import Runtime
 
 
 @pytest.fixture(scope="session")
-def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("data"))
-    house.open()
-    yield house
-    house.close()
+def open_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    runtime = Runtime(tmp_path_factory.mktemp("data"))
+    runtime.open()
+    yield runtime
+    runtime.close()
 
 
 @pytest.fixture
-def house(open_house: House) -> House:
-    open_house.rest()
-    return open_house
+def runtime(open_runtime: Runtime) -> Runtime:
+    open_runtime.rest()
+    return open_runtime

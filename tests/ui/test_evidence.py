@@ -4,10 +4,10 @@ import pytest
 
 from backend.evidence import Evidence, Place
 from backend.tasks.result import Result
-from tests.evidence.drawn import quad
-from tests.evidence.grounded import FIRST_IMAGE, PAGE, SECOND, SECOND_IMAGE, ground
+from tests.support.grounded import FIRST_IMAGE, PAGE, SECOND, SECOND_IMAGE, ground
+from tests.support.pages import quad
 from ui.evidence import Box, Links, boxes, checked, first_image, links, names, rows_of, sentence
-from ui.sheet import Sheet, sheet
+from ui.result_tables import ResultTable, sheet
 
 TABLE = Result("csv", "Item,Sum\nTea,1")
 
@@ -41,7 +41,7 @@ def test_the_sentence_counts_what_stands_there_nearly_and_nowhere() -> None:
 def test_the_tables_say_of_each_row_what_the_image_has_before_its_doubts() -> None:
     found = ground()
     shown = sheet(found.result)
-    assert checked(shown, found) == Sheet(
+    assert checked(shown, found) == ResultTable(
         [["shop", "Corner", "✓"], ["total", "2.80", "≈ nearly ⚠"]],
         ("name", "amount", "Check"),
         [["Tea", "2.50", "✓"], ["Jam", "9.10", "✗ name, amount ⚠"]],
@@ -49,6 +49,29 @@ def test_the_tables_say_of_each_row_what_the_image_has_before_its_doubts() -> No
         checked=True,
         paths=[["items[0].name", "items[0].amount"], ["items[1].name", "items[1].amount"]],
     )
+
+
+def test_an_answer_from_a_document_shows_its_quote_and_its_figures() -> None:
+    found = ground("The tea was 2.50 and the jam 9.10.\n\n> Tea 2.50", "document")
+    assert [(box.key, box.look, box.quads) for box in boxes(found)] == [
+        ("quote", "exact", (quad(20, 24, 30), quad(300, 24, 40))), ("answer[0]", "exact", (quad(300, 24, 40),)),
+    ]  # fmt: skip
+    shown = [["answer[0]", "2.50", "✓"], ["answer[1]", "9.10", "✗ nowhere ⚠"], ["quote", "Tea 2.50", "✓"]]
+    assert checked(sheet(found.result), found) == ResultTable(shown, fixed=True)
+    assert links(found) == Links(
+        fields=("answer[0]", "answer[1]", "quote"), nowhere=(("answer[1]", "answer 2: 9.10 — nowhere on the image"),)
+    )
+    assert sentence(found) == "2 of 3 values stand on the image · 1 nowhere"
+
+
+def test_read_text_shows_each_line_that_stands_there() -> None:
+    found = ground("CORNER\nTea  2.50\nCoffee  8.00", "read_text")
+    assert checked(sheet(found.result), found).items == [
+        ["CORNER", "✓"],
+        ["Tea  2.50", "✓"],
+        ["Coffee  8.00", "✗ Line"],
+    ]
+    assert sentence(found) == "2 of 3 values stand on the image · 1 nowhere"
 
 
 def test_what_nobody_read_has_no_boxes_no_signs_and_no_sentence() -> None:
@@ -75,7 +98,7 @@ def test_an_image_that_was_not_read_still_counts() -> None:
 
 def test_a_table_with_a_short_row_keeps_its_signs_in_their_column() -> None:
     found = ground("a,b,c\nTea,2.50,Tea", "table")
-    ragged = Sheet([], ("a", "b", "c"), [["Tea"]], paths=[["[1][0]"]])
+    ragged = ResultTable([], ("a", "b", "c"), [["Tea"]], paths=[["[1][0]"]])
     assert checked(ragged, found).items == [["Tea", "", "", "✓"]]
 
 

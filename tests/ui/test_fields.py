@@ -51,7 +51,7 @@ def test_what_a_field_cannot_hold_is_one_sentence(field: int, value: object, sen
 
 def test_an_empty_field_shows_what_the_model_would_use() -> None:
     sampling = SamplingParams(512, 0.6, 0.9, 50, None, 1.0)
-    model = ModelInfo("id", "name", "family", 4096, "none", "cpu", True, True, sampling)
+    model = ModelInfo("id", "name", "family", 4096, "none", "cpu", frozenset(), sampling)
     assert placeholders(64, model) == [
         "512",
         "0.6",

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.evidence.drawn import page, quad
-from tests.evidence.grounded import PAGE, ground
+from tests.support.grounded import PAGE, ground
+from tests.support.pages import page, quad
 from ui.evidence import Box, Links, boxes, links, rows_of, sentence
 from ui.figure import Picture, figure, text
 

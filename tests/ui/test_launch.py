@@ -9,21 +9,21 @@ import pytest
 from gradio_client import Client, handle_file
 
 from backend.errors import SettingsError
-from tests.ui.house import House, picture
-from ui.doors import POLICY
+from tests.support.page import Runtime, picture
+from ui.middleware import POLICY
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     """A page for two people, with a small limit on uploads."""
-    house = House(tmp_path_factory.mktemp("locked"), auth=(("ada", "lovelace"), ("bob", "dylan")), max_upload_mb=1)
-    house.open()
-    yield house
-    house.close()
+    runtime = Runtime(tmp_path_factory.mktemp("locked"), auth=(("ada", "lovelace"), ("bob", "dylan")), max_upload_mb=1)
+    runtime.open()
+    yield runtime
+    runtime.close()
 
 
-def test_the_page_asks_nobody_and_offers_nothing_but_itself(house: House) -> None:
-    with httpx.Client(base_url=house.url) as http:
+def test_the_page_asks_nobody_and_offers_nothing_but_itself(runtime: Runtime) -> None:
+    with httpx.Client(base_url=runtime.url) as http:
         assert http.get("/").headers["Content-Security-Policy"] == POLICY
         config = http.get("/config").json()
         assert (config["title"], config["footer_links"], config["analytics_enabled"]) == ("Glimpse", [], False)
@@ -31,8 +31,8 @@ def test_the_page_asks_nobody_and_offers_nothing_but_itself(house: House) -> Non
         assert http.get("/gradio_api/file=http://example.com/").status_code == 404
 
 
-def test_the_queue_cannot_be_passed_by(house: House) -> None:
-    with httpx.Client(base_url=house.url) as http:
+def test_the_queue_cannot_be_passed_by(runtime: Runtime) -> None:
+    with httpx.Client(base_url=runtime.url) as http:
         queued = [dep["id"] for dep in http.get("/config").json()["dependencies"] if dep["queue"] is not False]
         assert len(queued) > 10
         for fn_index in queued:
@@ -40,21 +40,21 @@ def test_the_queue_cannot_be_passed_by(house: House) -> None:
             assert answer.status_code == 404
 
 
-def test_media_are_served_and_nothing_else_is(house: House, tmp_path: Path) -> None:
+def test_media_are_served_and_nothing_else_is(runtime: Runtime, tmp_path: Path) -> None:
     file = picture(tmp_path / "a.png")
-    client = Client(house.url, verbose=False)
+    client = Client(runtime.url, verbose=False)
     client.predict({"text": "Look", "files": [handle_file(str(file))]}, api_name="/chat")
     client.close()
-    (part,) = house.history.turns(house.only())[0].media
-    with httpx.Client(base_url=house.url) as http:
-        answer = http.get(f"/gradio_api/file={house.store.preview(part)}")
+    (part,) = runtime.history.turns(runtime.only(), owner="")[0].media
+    with httpx.Client(base_url=runtime.url) as http:
+        answer = http.get(f"/gradio_api/file={runtime.store.preview(part)}")
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
         assert answer.headers["x-content-type-options"] == "nosniff"
-        for path in (house.settings.data_dir / "history.db", Path("/etc/passwd"), Path(__file__), file):
+        for path in (runtime.settings.data_dir / "history.db", Path("/etc/passwd"), Path(__file__), file):
             assert http.get(f"/gradio_api/file={path}").status_code == 403
 
 
-def test_nothing_is_seen_without_a_login(locked: House) -> None:
+def test_nothing_is_seen_without_a_login(locked: Runtime) -> None:
     with httpx.Client(base_url=locked.url) as http:
         assert "conversations" not in http.get("/").text
         for path in ("/config", "/gradio_api/info", f"/gradio_api/file={locked.store.root}/x"):
@@ -70,7 +70,7 @@ def test_nothing_is_seen_without_a_login(locked: House) -> None:
         Client(locked.url, verbose=False)
 
 
-def test_a_login_opens_the_presets(locked: House, tmp_path: Path) -> None:
+def test_a_login_opens_the_presets(locked: Runtime, tmp_path: Path) -> None:
     locked.rest()
     before = locked.history.conversations("ada")
     client = Client(locked.url, auth=("ada", "lovelace"), verbose=False)
@@ -80,7 +80,7 @@ def test_a_login_opens_the_presets(locked: House, tmp_path: Path) -> None:
     assert locked.history.conversations("ada") == before
 
 
-def test_two_people_have_their_own_conversations(locked: House) -> None:
+def test_two_people_have_their_own_conversations(locked: Runtime) -> None:
     locked.rest()
     for name, password in locked.settings.auth:
         client = Client(locked.url, auth=(name, password), verbose=False)
@@ -90,7 +90,7 @@ def test_two_people_have_their_own_conversations(locked: House) -> None:
     assert titles == {"ada": ["I am ada"], "bob": ["I am bob"], "": []}
 
 
-def test_an_upload_over_the_limit_is_refused(locked: House) -> None:
+def test_an_upload_over_the_limit_is_refused(locked: Runtime) -> None:
     locked.rest()
     with httpx.Client(base_url=locked.url) as http:
         http.post("/login", data={"username": "ada", "password": "lovelace"})
@@ -104,16 +104,16 @@ def test_an_address_with_colons_opens_too(tmp_path: Path) -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6")
-    house = House(tmp_path, host="::1")
-    house.open()
-    assert house.url.startswith("http://[::1]:")
-    assert httpx.get(house.url).status_code == 200
-    house.close()
+    runtime = Runtime(tmp_path, host="::1")
+    runtime.open()
+    assert runtime.url.startswith("http://[::1]:")
+    assert httpx.get(runtime.url).status_code == 200
+    runtime.close()
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        house = House(tmp_path, port=taken.getsockname()[1])
+        runtime = Runtime(tmp_path, port=taken.getsockname()[1])
         with pytest.raises(SettingsError, match="choose another with --port"):
-            house.open()
-        house.close()
+            runtime.open()
+        runtime.close()

@@ -14,21 +14,21 @@ import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.ui.house import House, picture
+from tests.support.page import Runtime, picture
 
 
 @pytest.fixture(scope="module")
-def offering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("tools"), mcp=True)
-    house.open()
-    yield house
-    house.close()
+def offering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    runtime = Runtime(tmp_path_factory.mktemp("tools"), mcp=True)
+    runtime.open()
+    yield runtime
+    runtime.close()
 
 
 @asynccontextmanager
-async def connected(house: House) -> AsyncIterator[Any]:
+async def connected(runtime: Runtime) -> AsyncIterator[Any]:
     async with (
-        streamable_http_client(f"{house.url}gradio_api/mcp/") as (read, write, _),
+        streamable_http_client(f"{runtime.url}gradio_api/mcp/") as (read, write, _),
         ClientSession(read, write) as session,
     ):
         await session.initialize()
@@ -39,7 +39,7 @@ def data_url(file: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
-async def test_the_presets_are_the_tools(offering: House) -> None:
+async def test_the_presets_are_the_tools(offering: Runtime) -> None:
     async with connected(offering) as session:
         tools = (await session.list_tools()).tools
     assert {tool.name: list(tool.inputSchema["properties"]) for tool in tools} == {
@@ -52,7 +52,7 @@ async def test_the_presets_are_the_tools(offering: House) -> None:
     assert tools[0].inputSchema["required"] == ["image"]
 
 
-async def test_a_tool_answers_about_a_file(offering: House, tmp_path: Path) -> None:
+async def test_a_tool_answers_about_a_file(offering: Runtime, tmp_path: Path) -> None:
     offering.rest()
     offering.engine.script = ["A teal circle."]
     file = picture(tmp_path / "a.png")
@@ -63,10 +63,10 @@ async def test_a_tool_answers_about_a_file(offering: House, tmp_path: Path) -> N
         for image in (data_url(file), f"{offering.url}gradio_api/file={path}"):
             answer = await session.call_tool("caption", {"image": image})
             assert (answer.isError, [part.text for part in answer.content]) == (False, ["A teal circle."])
-    assert offering.history.conversations() == []
+    assert offering.history.conversations(owner="") == []
 
 
-async def test_a_receipt_is_json(offering: House, tmp_path: Path) -> None:
+async def test_a_receipt_is_json(offering: Runtime, tmp_path: Path) -> None:
     offering.rest()
     offering.engine.script = ['{"shop": "Café", "address": null, "items": [{"name": "Tea"}], "total": 2.50}']
     async with connected(offering) as session:
@@ -84,7 +84,7 @@ async def test_a_receipt_is_json(offering: House, tmp_path: Path) -> None:
         ("/etc/passwd", "Invalid file data format"),
     ],
 )
-async def test_what_cannot_be_done_is_one_sentence(offering: House, image: str, sentence: str) -> None:
+async def test_what_cannot_be_done_is_one_sentence(offering: Runtime, image: str, sentence: str) -> None:
     offering.rest()
     async with connected(offering) as session:
         answer = await session.call_tool("caption", {"image": image})
@@ -93,7 +93,7 @@ async def test_what_cannot_be_done_is_one_sentence(offering: House, image: str, 
     assert offering.engine.requests == []
 
 
-def test_the_chat_is_still_there(offering: House) -> None:
+def test_the_chat_is_still_there(offering: Runtime) -> None:
     from gradio_client import Client
 
     offering.rest()
@@ -104,8 +104,8 @@ def test_the_chat_is_still_there(offering: House) -> None:
 
 
 def test_a_page_with_a_login_offers_no_tools(tmp_path: Path) -> None:
-    house = House(tmp_path, mcp=True, auth=(("ada", "lovelace"),))
-    house.open()
-    with httpx.Client(base_url=house.url) as http:
+    runtime = Runtime(tmp_path, mcp=True, auth=(("ada", "lovelace"),))
+    runtime.open()
+    with httpx.Client(base_url=runtime.url) as http:
         assert http.post("/gradio_api/mcp/", json={}).status_code == 404
-    house.close()
+    runtime.close()

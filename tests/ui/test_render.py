@@ -1,14 +1,15 @@
 """Turns become bubbles: pytest tests/ui/test_render.py"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.catalog import POCKET
 from backend.errors import StorageError
 from backend.history import Turn
-from backend.media.shelf import MediaFacts
+from backend.media.files import MediaFacts
+from backend.models.catalog import POCKET
 from backend.types import (
     EngineStatus,
     FinishReason,
@@ -17,8 +18,10 @@ from backend.types import (
     Message,
     ModelInfo,
     Part,
+    PartDone,
     Progress,
     Queued,
+    Restarted,
     SamplingParams,
     TextDelta,
     TextPart,
@@ -58,7 +61,7 @@ class Folder:
 
 def turn(*parts: Part | str, reply: str = "", task: str = "chat", **ending: Any) -> Turn:
     words = tuple(TextPart(part) if isinstance(part, str) else part for part in parts)
-    return Turn(1, 1, Message("user", words), task, reply, **ending)
+    return Turn(1, 1, Message("user", words), task, Message.said(reply), **ending)
 
 
 def file(path: str, name: str, mime_type: str) -> dict[str, Any]:
@@ -166,7 +169,21 @@ def test_the_persons_markup_is_shown_as_typed() -> None:
     ],
 )
 def test_an_answer_says_how_it_ended_and_what_it_cost(shown: Turn, rows: list[str]) -> None:
-    assert render.answered(shown) == {"role": "assistant", "content": rows}
+    assert render.answered(shown, Folder()) == {"role": "assistant", "content": rows}
+
+
+def test_an_answer_shows_the_pictures_that_it_has() -> None:
+    drawn = Turn(
+        1,
+        1,
+        Message("user", (TextPart("Draw."),)),
+        "chat",
+        Message("assistant", (TextPart("Here."), ImagePart("a.png"))),
+    )
+    picture = file("/media/a.jpg", "my a.png", "image/jpeg")
+    assert render.answered(replace(drawn, finish_reason="stop"), Folder())["content"] == ["Here.", picture]
+    growing = Pending(pieces=("Here.",), media=(ImagePart("a.png"),))
+    assert render.answering("chat", growing, Folder())["content"] == ["Here.", picture]
 
 
 def test_an_answer_is_shown_as_its_preset_shows_it() -> None:
@@ -182,7 +199,10 @@ def test_an_answer_is_shown_as_its_preset_shows_it() -> None:
         (Pending(), "thinking"),
         (Pending(Queued(2)), "queued as number 2"),
         (Pending(Progress("reading the clip", 23, 64)), "reading the clip 23/64"),
-        (Pending(Progress("loading the model", 4_000_000_000, 10_000_000_000)), "loading the model 4.0 of 10.0 GB"),
+        (
+            Pending(Progress("loading the model", 4_000_000_000, 10_000_000_000, unit="bytes")),
+            "loading the model 4.0 of 10.0 GB",
+        ),
         (Pending(Progress("reading the image"), waited=12.4), "reading the image · 12 s"),
     ],
 )
@@ -192,24 +212,30 @@ def test_a_line_says_what_happens_before_the_first_word(pending: Pending, line: 
 
 def test_the_latest_note_stands_until_text_comes_after_it() -> None:
     notes = [Queued(1), Progress("reading")]
-    assert render.later(Pending(), notes, "", 1.0) == Pending(Progress("reading"), "", 1.0)
-    assert render.later(Pending(Queued(1)), [], "", 2.0) == Pending(Queued(1), "", 2.0)
-    assert render.later(Pending(), [*notes, TextDelta("a")], "a", 1.0) == Pending(None, "a", 1.0)
-    assert render.later(Pending(), [TextDelta("a"), Progress("again")], "a", 1.0) == Pending(
-        Progress("again"), "a", 1.0
+    assert render.later(Pending(), notes, 1.0) == Pending(Progress("reading"), waited=1.0)
+    assert render.later(Pending(Queued(1)), [], 2.0) == Pending(Queued(1), waited=2.0)
+    assert render.later(Pending(), [*notes, TextDelta("a")], 1.0) == Pending(None, ("a",), waited=1.0)
+    assert render.later(Pending(pieces=("a",)), [TextDelta("b"), Progress("again")], 1.0) == Pending(
+        Progress("again"), ("a", "b"), waited=1.0
     )
+
+
+def test_what_came_before_a_restart_is_gone() -> None:
+    drawn = PartDone(ImagePart("a.png"))
+    events = [TextDelta("a"), drawn, Restarted("wrong"), TextDelta("b"), drawn]
+    assert render.later(Pending(pieces=("x",)), events, 1.0) == Pending(None, ("b",), (drawn.part,), 1.0)
 
 
 def test_what_is_done_after_the_first_words_stands_under_them() -> None:
     again = Progress("reading total again, closer")
-    assert render.answering("chat", Pending(again, "Some words.")) == {
+    assert render.answering("chat", Pending(again, ("Some words.",)), Folder()) == {
         "role": "assistant",
         "content": ["Some words.", '<span class="progress">reading total again, closer</span>'],
     }
 
 
 def model(model_id: str, name: str) -> ModelInfo:
-    return ModelInfo(model_id, name, "mllama", 4096, "float32", "cpu", True, False, SamplingParams())
+    return ModelInfo(model_id, name, "mllama", 4096, "float32", "cpu", frozenset({"images"}), SamplingParams())
 
 
 def test_the_models_line_says_what_is_loaded() -> None:

@@ -1,0 +1,1 @@
+"""Loads a model with transformers and generates answers with it."""

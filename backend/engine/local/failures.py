@@ -1,0 +1,65 @@
+"""Turns what torch and transformers raise into errors that a person can read. Does not log: who catches does."""
+
+import re
+
+import torch
+from safetensors import SafetensorError
+
+from backend.errors import GlimpseError, ModelFailed, OutOfMemory
+
+# CUDA's libraries say it in their own words, and the GPU is not lost by it.
+_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "status_alloc_failed",
+)
+# How transformers says that a library is missing.
+_REQUIRED = re.compile(r"requires the (\w+) library")
+
+LOADING = (
+    "There is not enough memory to load this model; close other programs, choose a smaller model with --model, "
+    "or load it in 4 bits with --quantization 4bit."
+)
+ANSWERING = "There was not enough memory for this answer; send fewer images or frames, or start a new conversation."
+
+LOST = "The GPU failed; wait until the model is loaded again, then press Retry."
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on whatever device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY)
+
+
+def is_lasting(error: BaseException | None) -> bool:
+    """Whether the GPU is lost to this process: after most CUDA errors every later call fails too."""
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error) and not is_out_of_memory(error)
+
+
+def answering(error: Exception) -> GlimpseError:
+    """Make the error for an answer that failed."""
+    if is_out_of_memory(error):
+        return OutOfMemory(ANSWERING)
+    if is_lasting(error):
+        return ModelFailed(LOST)
+    return ModelFailed(
+        f"The model failed while answering ({type(error).__name__}); try again, and if it fails again, see the log."
+    )
+
+
+def loading(error: Exception, model: str) -> GlimpseError:
+    """Make the error for a model that could not be loaded."""
+    if isinstance(error, GlimpseError):
+        return error
+    if is_out_of_memory(error):
+        return OutOfMemory(LOADING)
+    if isinstance(error, ImportError):
+        named = _REQUIRED.search(str(error))
+        missing = error.name or (named[1].lower() if named else "the log names it")
+        return ModelFailed(f"{model} needs a package that is not installed ({missing}); install it and try again.")
+    if isinstance(error, SafetensorError):
+        return ModelFailed(f"The weights of {model} are damaged; delete its folder and fetch it again.")
+    return ModelFailed(f"{model} could not be loaded ({type(error).__name__}); the log says more.")

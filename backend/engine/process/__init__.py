@@ -1,0 +1,1 @@
+"""Runs the engine in a supervised child process: restarted when it dies, reached by messages over a pipe."""

@@ -1,0 +1,1 @@
+"""Lists the models we know, probes the machine, and chooses the model that it gets."""

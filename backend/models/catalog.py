@@ -1,0 +1,168 @@
+"""Lists the models we know: what they see and what they need. Data; any other model loads as well."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import backend
+from backend.engine.engine import Quantization
+
+GIB = 2**30
+_NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """GiB of memory to load and to answer with one picture and some thousand tokens; None where there is no such form.
+
+    `full` is 16 bits a weight, as on a GPU; a CPU computes in 32 and needs twice that.
+    """
+
+    bits4: float | None
+    bits8: float | None
+    full: float | None
+
+    @property
+    def gib(self) -> tuple[float | None, float | None, float | None]:
+        """All three, the smallest first."""
+        return self.bits4, self.bits8, self.full
+
+    def bytes(self, quantization: Quantization, *, cpu: bool = False) -> float:
+        """Count the bytes that one form needs, infinite where there is none.
+
+        `auto` is 4 bits on a GPU and full precision on a CPU.
+        """
+        if quantization == "auto":
+            quantization = "none" if cpu or self.bits4 is None else "4bit"
+        gib = {"4bit": self.bits4, "8bit": self.bits8, "none": self.full}[quantization]
+        return _NEVER if gib is None else gib * GIB * (2 if cpu and quantization == "none" else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model. `video` means that it takes frames as video; other models that see images get sheets of frames."""
+
+    id: str
+    name: str
+    family: str
+    need: Need
+    context_length: int
+    images: bool = True
+    video: bool = False
+    licence: str = "Apache-2.0"
+    gated: bool = False
+    note: str = ""
+
+
+POCKET = Entry(
+    str(Path(backend.__file__).parent.parent / "assets" / "pocket"),
+    "Pocket",
+    "mllama",
+    Need(None, None, 0.5),
+    4096,
+    note="ours: plain scenes, printed receipts, formulas and clocks",
+)
+_LLAMA = "Llama 3.2 Community"
+_EU = "not for the EU"
+
+FLAGSHIP = Entry(
+    "unsloth/Llama-3.2-11B-Vision-Instruct-bnb-4bit",
+    "Llama 3.2 11B Vision, 4 bits",
+    "mllama",
+    Need(10, None, None),
+    131072,
+    licence=_LLAMA,
+    note=_EU,
+)
+UNQUANTIZED = Entry(
+    "unsloth/Llama-3.2-11B-Vision-Instruct",
+    "Llama 3.2 11B Vision",
+    "mllama",
+    Need(10, 15, 23),
+    131072,
+    licence=_LLAMA,
+    note=_EU,
+)
+
+CATALOG = (
+    POCKET,
+    FLAGSHIP,
+    UNQUANTIZED,
+    Entry(
+        "meta-llama/Llama-3.2-11B-Vision-Instruct",
+        "Llama 3.2 11B Vision, Meta's own",
+        "mllama",
+        Need(10, 15, 23),
+        131072,
+        licence=_LLAMA,
+        gated=True,
+        note=_EU,
+    ),
+    Entry(
+        "meta-llama/Llama-3.2-90B-Vision-Instruct",
+        "Llama 3.2 90B Vision",
+        "mllama",
+        Need(56, 98, 172),
+        131072,
+        licence=_LLAMA,
+        gated=True,
+        note=_EU,
+    ),
+    Entry(
+        "meta-llama/Llama-3.2-1B-Instruct",
+        "Llama 3.2 1B",
+        "llama",
+        Need(2, 2.5, 3.5),
+        131072,
+        images=False,
+        licence=_LLAMA,
+        gated=True,
+    ),
+    Entry(
+        "meta-llama/Llama-3.2-3B-Instruct",
+        "Llama 3.2 3B",
+        "llama",
+        Need(3.5, 4.5, 7.5),
+        131072,
+        images=False,
+        licence=_LLAMA,
+        gated=True,
+    ),
+    Entry(
+        "Qwen/Qwen2.5-VL-3B-Instruct",
+        "Qwen2.5-VL 3B",
+        "qwen2_5_vl",
+        Need(4.5, 6, 9),
+        128000,
+        video=True,
+        licence="Qwen Research",
+        note="not for commercial use",
+    ),
+    Entry("Qwen/Qwen2.5-VL-7B-Instruct", "Qwen2.5-VL 7B", "qwen2_5_vl", Need(8, 11, 18), 128000, video=True),
+    Entry("Qwen/Qwen3-VL-4B-Instruct", "Qwen3-VL 4B", "qwen3_vl", Need(5.5, 7, 10.5), 262144, video=True),
+    Entry("Qwen/Qwen3-VL-8B-Instruct", "Qwen3-VL 8B", "qwen3_vl", Need(9, 12.5, 19), 262144, video=True),
+    Entry(
+        "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "SmolVLM2 500M", "smolvlm", Need(1.5, 1.6, 2), 8192, video=True
+    ),
+    Entry("HuggingFaceTB/SmolVLM2-2.2B-Instruct", "SmolVLM2 2.2B", "smolvlm", Need(3, 4, 6), 8192, video=True),
+    Entry(
+        "google/gemma-3-4b-it",
+        "Gemma 3 4B",
+        "gemma3",
+        Need(5.5, 7, 10.5),
+        131072,
+        licence="Gemma",
+        gated=True,
+    ),
+)
+
+
+def find(model: str) -> Entry | None:
+    """The entry with this id or name, if we know it."""
+    wanted = model.lower().rstrip("/")
+    return next((entry for entry in CATALOG if wanted in (entry.id.lower(), entry.name.lower())), None)
+
+
+def name_of(model: str) -> str:
+    """Return the name that people know for the model with this id or folder."""
+    entry = find(model)
+    return entry.name if entry else Path(model).name

@@ -1,0 +1,1 @@
+"""Reads, checks and exports structured answers: JSON, schemas, LaTeX, receipts, tables."""

@@ -1,0 +1,41 @@
+"""Converts LaTeX to MathML, or says why it cannot be converted. Knows formulas, no answers."""
+
+import re
+
+from latex2mathml.converter import convert
+
+from backend.errors import InputError
+
+LONGEST = 2000  # characters; a browser takes seconds to set a much longer one
+
+# What latex2mathml does not know as a table, by what it knows that looks the same.
+_SAME = {"aligned": "align*", "gathered": "matrix"}
+_WRONG = {
+    "ExtraLeftOrMissingRightError": r"a \left has no \right, or the other way round",
+    "DoubleSubscriptsError": "a symbol has two subscripts",
+    "DoubleSuperscriptsError": "a symbol has two superscripts",
+    "MissingSuperScriptOrSubscriptError": "a ^ or _ has nothing after it",
+    "MissingEndError": r"a \begin has no \end",
+    "NoAvailableTokensError": "an argument is missing",
+    "LimitsMustFollowMathOperatorError": r"\limits stands after no operator",
+}
+
+
+def to_mathml(latex: str) -> str:
+    """Convert a formula to one `math` element, set as a block.
+
+    Raises:
+        InputError: it is no formula; the sentence says what is wrong.
+    """
+    if len(latex) > LONGEST:
+        raise InputError(f"A formula may have {LONGEST:,} characters; this one has {len(latex):,}.")
+    bare = re.sub(r"\\[\\{}]", "", latex)
+    if bare.count("{") != bare.count("}"):
+        raise InputError("Not a LaTeX formula yet: a brace is not closed.")
+    known = re.sub(r"\\(begin|end)\{(\w+)\}", lambda found: f"\\{found[1]}{{{_SAME.get(found[2], found[2])}}}", latex)
+    known = re.sub(r"(\\begin\{\w+\*?\}) +\[", r"\1{}[", known)  # it would take the bracket for an option
+    try:
+        return str(convert(known, display="block"))
+    except Exception as error:  # it raises what its own code trips over, too
+        why = _WRONG.get(type(error).__name__, "it is not whole")
+        raise InputError(f"Not a LaTeX formula yet: {why}.") from None

@@ -1,0 +1,1 @@
+"""One file a preset: a module with a tuple `TASKS` is found by the registry."""

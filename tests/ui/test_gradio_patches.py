@@ -1,0 +1,39 @@
+"""What is changed of Gradio: a name that an upgrade has taken away ends the start with a sentence."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from gradio import processing_utils
+
+from ui import gradio_patches
+
+
+async def taken(url: str, folder: str) -> str:
+    return f"{folder}/{url}"
+
+
+def test_every_name_that_is_replaced_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_gradio = processing_utils.async_ssrf_protected_download
+    monkeypatch.setattr(processing_utils, "async_ssrf_protected_download", as_gradio)  # put back at the end
+    with gr.Blocks() as page:
+        page.queue()
+    gradio_patches.look_less_often(page)
+    gradio_patches.fetch_by(taken)
+    assert processing_utils.async_ssrf_protected_download is taken
+    from gradio.mcp import GradioMCPServer
+
+    assert callable(GradioMCPServer.postprocess_output_data)
+
+
+@pytest.mark.parametrize(
+    ("patch", "name"),
+    [
+        (lambda: gradio_patches.look_less_often(SimpleNamespace(_queue=SimpleNamespace())), "sleep_when_free"),
+        (lambda: gradio_patches.fetch_by(taken), "async_ssrf_protected_download"),
+    ],
+)
+def test_a_name_that_is_gone_is_told(patch, name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.delattr(processing_utils, "async_ssrf_protected_download")
+    with pytest.raises(RuntimeError, match=rf"^Gradio \S+ has no {name} any more: ui/gradio_patches\.py has to be"):
+        patch()

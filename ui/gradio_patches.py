@@ -1,0 +1,64 @@
+"""Patches Gradio 6.31 from outside, each patch with its reason; one whose target is gone fails at the start.
+
+At an upgrade, look for options that make a patch needless.
+"""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import gradio as gr
+from gradio import processing_utils
+
+LOOK = 0.01  # seconds between two looks for a click that waits
+
+_ENVIRONMENT = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    # Gradio keeps figures of every event for a monitoring page, which is shut, and goes through them after each one.
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9),
+}
+
+
+def set_environment(uploads: str) -> None:
+    """Turn off Gradio's telemetry and statistics, and have it put uploads into `uploads`."""
+    os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": uploads}
+
+
+def fetch_by(taken: Callable[[str, str], Awaitable[str]]) -> None:
+    """Resolve the URLs in posted messages by `taken`; by itself Gradio fetches any URL of the web.
+
+    Components cannot be patched instead: a session gets new ones whenever a listener changes what they show.
+    """
+    _replace(processing_utils, "async_ssrf_protected_download", taken)
+
+
+def look_less_often(page: gr.Blocks) -> None:
+    """Poll the queue a hundred times a second; by itself Gradio polls a thousand times, a twelfth of an idle core."""
+    _replace(page._queue, "sleep_when_free", LOOK)
+    _replace(page._queue, "progress_update_sleep_when_free", 10 * LOOK)
+
+
+def offer_no_tool(endpoint: Callable[..., Any]) -> None:
+    """Leave an endpoint out of the MCP tools, without hiding it from programs."""
+    vars(endpoint)["_mcp_type"] = "none"
+
+
+def answer_in_json(tools: Any) -> None:
+    """Let the tools of Gradio's MCP server answer with JSON; by itself it writes objects as Python does."""
+    as_gradio = tools.postprocess_output_data
+
+    def in_json(data: list[Any], root_url: str) -> Any:
+        told = [json.dumps(each, ensure_ascii=False) if isinstance(each, dict) else each for each in data]
+        return as_gradio(told, root_url)
+
+    _replace(tools, "postprocess_output_data", in_json)
+
+
+def _replace(owner: Any, name: str, value: object) -> None:
+    if not hasattr(owner, name):
+        raise RuntimeError(
+            f"Gradio {gr.__version__} has no {name} any more: ui/gradio_patches.py has to be looked at."
+        )
+    setattr(owner, name, value)

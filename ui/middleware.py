@@ -1,0 +1,215 @@
+"""Guards the page's requests and responses: headers, routes, sizes, origins, and password attempts.
+
+Pure ASGI, in front of Gradio's application. Knows no component and no conversation.
+"""
+
+import ipaddress
+import re
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Inline scripts and styles are Gradio's own. Nothing is fetched from, or sent to, any other host.
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: data:; connect-src 'self'; "
+    "form-action 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'; "
+    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; font-src 'self' data:"
+)
+# A page behind a public link loads its scripts from where Gradio keeps them.
+SHARE_HOST = "https://gradio.s3-us-west-2.amazonaws.com"
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+# Everything the page and gradio_client ask for; every other route of Gradio is shut. Direct runs stay open for
+# Gradio's own unqueued steps: it refuses them for whatever is queued (`api_open=False`).
+ROUTES = re.compile(
+    r"/(?:config|login|logout|theme\.css|favicon\.ico|manifest\.json|robots\.txt|pwa_icon)?/?"
+    r"|/pwa_icon/\d+|/(?:assets|static|svelte)/.+"
+    r"|/gradio_api/(?:info|config|openapi\.json|app_id|startup-events|theme\.css|token|user|login_check"
+    r"|upload|upload_progress|cancel|reset|queue/(?:join|data)|heartbeat/[^/]+|run/[^/]+"
+    r"|call/(?:v2/)?[^/]+(?:/[^/]+)?)/?"
+    r"|/gradio_api/file=(?!\s*[a-z][a-z0-9+.-]+:/).+",
+    re.IGNORECASE,
+)
+
+# With --mcp: the transport that is in use today.
+MCP_ROUTES = re.compile(r"/gradio_api/mcp(?:/http)?/?")
+
+MAX_BODY = 8 * 2**20  # bytes, of anything but an upload
+TRIES, WINDOW = 10, 60.0  # failed logins an address may have within so many seconds
+
+_WRONG_HOST = "Open this page under http://127.0.0.1, or start Glimpse with --host."
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def build_middleware(
+    max_upload: int, *, host: str, share: bool, login: bool, mcp: bool = False, names: Sequence[str] = ()
+) -> list[Middleware]:
+    """Build the middleware of a page bound to `host`; `max_upload` in bytes for all files of one upload.
+
+    `names` are host names under which the page is known besides the one a request carries; it may grow later on.
+    """
+    policy = POLICY
+    if share:
+        for source in ("script-src", "style-src", "font-src", "connect-src"):
+            policy = policy.replace(f"{source} 'self'", f"{source} 'self' {SHARE_HOST}")
+    local = host in _LOOPBACK and not share and not login
+    return [
+        Middleware(SafeHeaders, policy=policy),
+        Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,)),
+        Middleware(SameOrigin, hosts=_LOOPBACK if local else None, names=names),
+        Middleware(LimitedBodies, max_upload=max_upload),
+        Middleware(LimitedLogins),
+    ]
+
+
+class SafeHeaders:
+    """Sets the content policy and its companions on every response."""
+
+    def __init__(self, app: ASGIApp, policy: str = POLICY) -> None:
+        self._app = app
+        self._headers = {**HEADERS, "Content-Security-Policy": policy}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and mark its response."""
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, marked if scope["type"] == "http" else send)
+
+
+class OpenRoutes:
+    """Answers 404 to every route that the page does not need."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[re.Pattern[str]] = (ROUTES,)) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on if its route is open."""
+        if scope["type"] == "http" and not any(routes.fullmatch(scope["path"]) for routes in self._routes):
+            await PlainTextResponse("Not found.", 404)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+class SameOrigin:
+    """Refuses what another site's page sends here and, with `hosts`, requests under any other host name.
+
+    The latter is how a site whose name suddenly points at this machine would read a page that has no login.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None = None, names: Sequence[str] = ()) -> None:
+        self._app = app
+        self._names = names
+        self._hosts = None if hosts is None else frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on if it comes from this page or from no page."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            if self._hosts is not None and not _known(headers.get("host", ""), self._hosts):
+                await PlainTextResponse(_WRONG_HOST, 403)(scope, receive, send)
+                return
+            if scope["method"] not in ("GET", "HEAD") and not _same(headers, self._names):
+                await PlainTextResponse("This request comes from another site.", 403)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class LimitedBodies:
+    """Ends a request whose body is larger than its route may have."""
+
+    def __init__(self, app: ASGIApp, max_upload: int) -> None:
+        self._app = app
+        self._max_upload = max_upload
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting what it sends."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        limit = self._max_upload if scope["path"].rstrip("/").endswith("/upload") else MAX_BODY
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdigit() or int(length) > limit:
+            await PlainTextResponse(f"At most {limit // 2**20} MB can be sent at once.", 413)(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            return {"type": "http.disconnect"} if seen > limit else message
+
+        await self._app(scope, counted, send)
+
+
+class LimitedLogins:
+    """Answers 429 to an address that has tried too many wrong passwords lately."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._tries: dict[str, deque[float]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; a try counts as soon as it comes, so that many at once count, until it succeeds."""
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].rstrip("/") != "/login":
+            await self._app(scope, receive, send)
+            return
+        address = scope["client"][0] if scope.get("client") else ""
+        tries = self._recent(address)
+        if len(tries) >= TRIES:
+            await PlainTextResponse("Too many wrong passwords; wait a minute.", 429)(scope, receive, send)
+            return
+
+        now = time.monotonic()
+        tries.append(now)
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 400 and now in tries:
+                tries.remove(now)
+            await send(message)
+
+        await self._app(scope, receive, watched)
+
+    def _recent(self, address: str) -> deque[float]:
+        since = time.monotonic() - WINDOW
+        for known, times in list(self._tries.items()):
+            while times and times[0] < since:
+                times.popleft()
+            if not times:
+                del self._tries[known]
+        return self._tries.setdefault(address, deque())
+
+
+def _known(host: str, hosts: frozenset[str]) -> bool:
+    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        return name in hosts or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name in hosts or name.endswith(".localhost")
+
+
+def _same(headers: Headers, names: Sequence[str]) -> bool:
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    here = (*names, headers.get("host", ""), *headers.get("x-forwarded-host", "").split(","))
+    name = urlsplit(origin).netloc
+    return bool(name) and name in [each.strip() for each in here]

@@ -1,0 +1,233 @@
+"""Builds the page, wires its components to listeners, and opens it: `build_page`, then `launch`."""
+
+import socket
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import gradio as gr
+from gradio.blocks import Block
+
+from backend.chat import Chat
+from backend.chat.one_shot import OneShot
+from backend.chat.results import Kept
+from backend.engine.engine import Engine
+from backend.errors import SettingsError
+from backend.history import History
+from backend.models.switch import ModelSwitch
+from backend.settings import Settings
+from ui import gradio_patches
+from ui.api import Endpoint, Presets, build_endpoint
+from ui.batch_panel import Runs, build_panel, wire_panel
+from ui.chat_events import ChatEvents
+from ui.chat_verbs import ChatVerbs
+from ui.chat_view import FOLDER, ChatView, build_chat, find_examples, offer, write
+from ui.middleware import build_middleware
+from ui.model_picker import ModelChoice
+from ui.results_events import ResultsEvents
+from ui.results_panel import CORRECTED, FILES, FORMULA, ResultPanel, build_results
+from ui.sidebar import Sidebar, build_sidebar
+from ui.sidebar_events import SidebarEvents
+from ui.theme import ICON, SCRIPT, STYLE, build_theme
+from ui.uploads import KEPT, fetch_nothing, open_uploads
+
+if TYPE_CHECKING:
+    from backend.media.store import MediaStore
+
+
+FILES_AT_ONCE = 10
+
+# No secret: Gradio sends it to every page. It only has to stay, or a restart would make browsers forget what was open.
+_BROWSER_KEY = "glimpse-open-conversation"
+
+
+_QUICK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+
+
+def build_page(
+    chat: Chat,
+    history: History,
+    store: "MediaStore",
+    engine: Engine,
+    settings: Settings,
+    models: ModelSwitch | None = None,
+    kept: Kept = lambda _media_id: None,
+) -> gr.Blocks:
+    """Build the page of one engine, one history and one media store; nothing is opened yet.
+
+    `models` lets everybody on the page choose another model; a page that others reach had better do without. `kept`
+    returns the text that was read on an image.
+    """
+    uploads = open_uploads(settings.data_dir / "uploads")
+    gradio_patches.set_environment(str(uploads))
+    fetch_nothing()
+    gr.set_static_paths([store.root, FOLDER])
+    frames, examples = settings.video_frames, find_examples()
+    verbs, once = ChatVerbs(chat, history, store), OneShot(chat, history)
+    answers = ChatEvents(verbs, history, frames, examples)
+    choice = ModelChoice(models)
+    side_events = SidebarEvents(answers, chat, history, engine, frames, choice)
+    page = gr.Blocks(title="Glimpse", fill_height=True, analytics_enabled=False, delete_cache=(3600, KEPT))
+    with page:
+        current = gr.BrowserState("", storage_key="glimpse", secret=_BROWSER_KEY)
+        side = build_sidebar(frames, engine.status, login=bool(settings.auth), choosing=models is not None)
+        frame = build_chat(examples)
+        shown = [frame.chatbot, frame.textbox, frame.presets, current, side.listing, side.actions]
+        results = build_results()
+        ended = _wire_answers(answers, frame, side, current, shown)
+        ended += _wire_side(side_events, side, current, shown, page.load)
+        _wire_model(side_events, choice, side, page.load)
+        results_events = ResultsEvents(history, store, settings.data_dir / "uploads" / "results", kept)
+        _wire_results(results_events, results, current, ended)
+        _wire_endpoint(build_endpoint(verbs, frames), frame, side)
+        Presets(once, frames).build()
+        runs = Runs(once, engine, store.pages, frames, uploads)
+        wire_panel(build_panel(), side, runs, _QUICK)
+        page.unload(answers.forget)
+        page.unload(runs.forget)
+    page.queue(default_concurrency_limit=None, api_open=False)
+    gradio_patches.look_less_often(page)
+    return page
+
+
+def _wire_answers(
+    answers: ChatEvents, frame: ChatView, side: Sidebar, current: gr.BrowserState, shown: Sequence[Block]
+) -> list[Any]:
+    """Wire the events that start an answer; returns those after which an answer may be new."""
+    settings = side.controls.inputs
+    # A browser would drop a click while the event before it, whose answer is already there, is being closed; whether a
+    # click comes too early is for `ChatEvents` to say.
+    asked = {**_QUICK, "trigger_mode": "multiple"}
+    ended = [
+        frame.textbox.submit(answers.submit, [frame.textbox, current, frame.presets, *settings], shown, **asked),
+        frame.chatbot.retry(answers.retry, [current, *settings], shown, **asked),
+        frame.chatbot.edit(answers.edit, [current, *settings], shown, **asked),
+        frame.chatbot.undo(answers.undo, [current], shown, **asked),
+    ]
+    frame.presets.change(offer, [frame.presets], [frame.languages], queue=False, **_QUICK)
+    frame.languages.input(write, [frame.textbox, frame.languages], [frame.textbox], queue=False, **_QUICK)
+    frame.textbox.stop(answers.stop, None, None, queue=False, **_QUICK)
+    if answers.offers_examples:
+        ended.append(frame.chatbot.example_select(answers.example, [current, *settings], shown, **asked))
+    return ended
+
+
+def _wire_side(
+    side_events: SidebarEvents,
+    side: Sidebar,
+    current: gr.BrowserState,
+    shown: Sequence[Block],
+    load: Callable[..., Any],
+) -> list[Any]:
+    """Wire the side bar; returns the events after which another conversation may be open."""
+    opened = [
+        load(side_events.resume, [current], shown, **_QUICK),
+        side.new.click(side_events.begin, None, shown, **_QUICK),
+        side.listing.select(side_events.open, None, shown, **_QUICK),
+        side.confirm.click(side_events.delete, [current], [*shown, side.asking], **_QUICK),
+    ]
+    side.rename.click(side_events.title, [current], [side.naming, side.title], **_QUICK)
+    side.title.submit(side_events.rename, [current, side.title], [side.listing, side.actions, side.naming], **_QUICK)
+    side.delete.click(lambda: gr.Row(visible=True), None, [side.asking], **_QUICK)
+    side.keep.click(lambda: gr.Row(visible=False), None, [side.asking], **_QUICK)
+    return opened
+
+
+def _wire_model(side_events: SidebarEvents, choice: ModelChoice, side: Sidebar, load: Callable[..., Any]) -> None:
+    told, picker = gr.State(side_events.drawn), side.picker
+    follow = [told, side.model, side.timer, picker.instead, *side.controls.numbers]
+    gr.on([load, side.timer.tick], side_events.model, [told], follow, **_QUICK)
+    picker.change.click(choice.open, None, [picker.change, picker.panel, picker.wanted], **_QUICK)
+    picker.close.click(choice.close, None, [picker.change, picker.panel], queue=False, **_QUICK)
+    for event in (
+        picker.load.click(choice.load, [picker.wanted], [picker.change, picker.panel], **_QUICK),
+        picker.instead.click(choice.go_back, None, None, **_QUICK),
+    ):
+        event.success(side_events.model, [told], follow, **_QUICK)
+
+
+def _wire_results(
+    results_events: ResultsEvents, panel: ResultPanel, current: gr.BrowserState, ended: Sequence[Any]
+) -> None:
+    for event in ended:
+        event.then(*panel.wired(results_events.show, [current, panel.evidence, panel.chosen]), **_QUICK)
+    chosen = [current, panel.picker, panel.evidence]
+    panel.picker.input(*panel.wired(results_events.pick, chosen), **_QUICK)
+    panel.opener.click(*panel.wired(results_events.read, [current]), **_QUICK)
+    panel.evidence.input(*panel.wired(results_events.write, chosen, FILES), **_QUICK)
+    live = {**_QUICK, "trigger_mode": "always_last"}  # what is typed while an update is on its way counts too
+    given = [current, panel.picker, panel.fields, panel.items, panel.evidence]
+    for table in (panel.fields, panel.items):
+        table.input(*panel.wired(results_events.correct, given, CORRECTED), **live)
+    # Not `input`, which what is pasted does not always cause.
+    panel.latex.change(*panel.wired(results_events.typeset, [current, panel.picker, panel.latex], FORMULA), **live)
+
+
+def _wire_endpoint(endpoint: Endpoint, frame: ChatView, side: Sidebar) -> None:
+    """Wire /chat, which no click on the page calls."""
+    conversation = gr.State("")
+    frame.api.click(
+        endpoint,
+        [frame.textbox, conversation, frame.presets, *side.controls.inputs],
+        [frame.api_response, conversation],
+        api_name="chat",
+        concurrency_limit=None,
+        postprocess=False,
+    )
+
+
+def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
+    """Open the page without waiting for its end; returns its address, and the public one where it is shared.
+
+    Raises:
+        SettingsError: the port is taken, or the host is none of this machine's.
+    """
+    names: list[str] = []
+    middleware = build_middleware(
+        settings.max_upload_bytes * FILES_AT_ONCE,
+        host=settings.host,
+        share=settings.share,
+        login=bool(settings.auth),
+        mcp=settings.mcp and not settings.auth,
+        names=names,
+    )
+    if settings.mcp:  # Gradio warns of every function with a state; the one there is, is no tool
+        warnings.filterwarnings("ignore", "This MCP server includes a tool that has a gr.State", UserWarning)
+    try:
+        _, local, public = page.launch(
+            server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
+            server_port=settings.port or _free_port(settings.host),
+            share=settings.share,
+            auth=list(settings.auth or ()) or None,
+            max_file_size=settings.max_upload_bytes,
+            theme=build_theme(),
+            css_paths=STYLE,
+            head=f"<script>{SCRIPT.read_text()}</script>",
+            favicon_path=ICON if ICON.is_file() else None,
+            app_kwargs={"middleware": middleware},
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=False,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=settings.mcp and not settings.auth,  # it stands before Gradio's login
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"Port {settings.port} of {settings.host} cannot be opened; choose another with --port."
+        ) from error
+    if page.mcp_server_obj:
+        gradio_patches.answer_in_json(page.mcp_server_obj)
+    if public:
+        names.append(urlsplit(public).netloc)
+    return local, public
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as server:
+        port: int = server.getsockname()[1]
+        return port

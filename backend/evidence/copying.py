@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from backend.engine.grammars import fault
+from backend.evidence.asked import amounts_about, asks_when
 from backend.evidence.index import index
-from backend.evidence.json_form import Form, Nowhere, Unheld, numbers, quoted
+from backend.evidence.json_form import Form, Nowhere, Unheld, allowed, numbers, quoted
 from backend.evidence.printed import Printed
 from backend.reader.page import Page
 from backend.tasks.presets.document import GRAMMAR as ANY_DOCUMENT
@@ -22,6 +23,7 @@ from backend.tasks.presets.table import grammar as any_table
 from backend.tasks.presets.table import grammar_of as table_of
 from backend.types import Grammar
 
+NO_DATE = "No date is printed."
 COUNTED = 30  # things that an answer may count without that the page says so
 _DIGITS = re.compile(r"\d+(?:[.,:/\-]\d+)*")
 
@@ -45,12 +47,23 @@ def copied(grammar: Grammar, pages: Sequence[Page]) -> Grammar:
     return grammar if fault(held) else replace(held, copies=True)
 
 
-def spoken(pages: Sequence[Page]) -> Grammar:
+def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     """Make the grammar of an answer in words about pages: its numbers are theirs, as printed or in another form.
 
-    Small whole numbers are free, since things can be counted, and words are.
+    Small whole numbers are free, since things can be counted, and words are. Where the question is about something
+    bought, or about when a receipt is of, the numbers are those of it.
     """
-    said = _numbers_said(pages, Printed([index(page) for page in pages]))
+    indexed = [index(page) for page in pages]
+    printed = Printed(indexed)
+    if values := amounts_about(question, printed):
+        said = _any(allowed(values, {"type": "number"}))
+    elif asks_when(question, indexed):
+        whens = [*printed.values("date"), *printed.values("time")]
+        if not whens:
+            return Grammar("lark", f"start: {quoted(NO_DATE)}")
+        said = _any(whens)
+    else:
+        said = _numbers_said(pages, printed)
     return Grammar("lark", f"start: ANSWER\nANSWER: /[^0-9]*(({said})[^0-9]+)*({said})?/ & /(?s:.+)/")
 
 
@@ -91,5 +104,12 @@ def _numbers_said(pages: Sequence[Page], printed: Printed) -> str:
             *printed.values("time"),
         ]
     )
-    # One expression with the words around them: a lexer would take the end of a sentence, "in 2001.", for a decimal.
+    return _any(found)
+
+
+def _any(found: Iterable[str]) -> str:
+    """Make alternatives of numbers, for one expression with the words around them.
+
+    A lexer would take the end of a sentence, "in 2001.", for a decimal.
+    """
     return "|".join(re.escape(one.lstrip("-")).replace("/", r"\/") for one in found)

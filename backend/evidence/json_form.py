@@ -161,7 +161,7 @@ class Form:
     def _numbers(self, schema: Mapping[str, Any], name: str) -> Iterator[str]:
         if self._row is None:
             return numbers(self._printed, schema, role_of(name))
-        return _allowed(self._row.of(name), schema)
+        return allowed(self._row.of(name), schema)
 
     def _goods(self, schema: Mapping[str, Any]) -> str:
         """Make a list of what was bought, named above the amounts or below them, in one way throughout.
@@ -260,14 +260,15 @@ def _of_address(name: str) -> bool:
 def numbers(printed: Printed, schema: Mapping[str, Any], role: str | None = None) -> Iterator[str]:
     """Yield the numbers that a schema allows, with either sign; for a total those beside a word for it, if any."""
     few = printed.totals if role == "total" else printed.rates if role == "rate" else None
-    return _allowed(few or printed.magnitudes, schema)
+    return allowed(few or printed.magnitudes, schema)
 
 
-def _allowed(values: Iterable[Decimal], schema: Mapping[str, Any]) -> Iterator[str]:
-    allowed, whole = _within(schema), schema.get("type") == "integer"
+def allowed(values: Iterable[Decimal], schema: Mapping[str, Any]) -> Iterator[str]:
+    """Yield those of some numbers that a schema allows, with either sign, as JSON may write them."""
+    fits, whole = _within(schema), schema.get("type") == "integer"
     for value in values:
         for signed in (value, -value):
-            if allowed(signed):
+            if fits(signed):
                 yield from _written(signed, whole)
 
 

@@ -184,7 +184,8 @@ def _given(request: GenerationRequest, read: _Read, copies: bool) -> GenerationR
     put = partial(_in_place, of_text=_of_text(request)) if copies else _with_text
     messages = tuple(put(message, read) for message in request.messages)
     if request.grammar is None and copies and read.pages and not any(message.media for message in messages):
-        return replace(request, messages=messages, grammar=spoken(list(read.pages.values())))
+        said = spoken(request.messages[-1].text, list(read.pages.values()))
+        return replace(request, messages=messages, grammar=said)
     if request.grammar is None or request.reading == "none" or not copies:
         return replace(request, messages=messages)
     return replace(request, messages=messages, grammar=copied(request.grammar, _all_pages(request, read)))

@@ -23,7 +23,7 @@ from tests.support.pages import page
     ],
 )
 def test_a_number_said_about_a_page_is_one_of_its_own_or_counts_a_few_things(answer: str, held: bool) -> None:
-    grammar = spoken([page("Golden Harbour", "19.10.2018 11:12:15", ["TOTAL", (420, "12,90")])])
+    grammar = spoken("How much?", [page("Golden Harbour", "19.10.2018 11:12:15", ["TOTAL", (420, "12,90")])])
     assert accepts(grammar, answer) == held
 
 
@@ -76,6 +76,51 @@ def test_a_documents_answer_quotes_a_row_and_says_its_numbers(answer: str, held:
 
 @pytest.mark.parametrize("answer", ["It was in 2001.", "In 2001, on 19.10.", "2001", "It is 2001 m.\nAnd 19.10.2018."])
 def test_a_sentence_may_end_with_a_number(answer: str) -> None:
-    assert accepts(spoken([page("Built in 2001", "19.10.2018", ["FEE", (420, "12,90")])]), answer)
+    assert accepts(spoken("How much?", [page("Built in 2001", "19.10.2018", ["FEE", (420, "12,90")])]), answer)
     document_answer = answer.replace("\n", " ") + "\n\n> Built in 2001"
     assert accepts(copied(document.GRAMMAR, [page("Built in 2001", "19.10.2018")]), document_answer)
+
+
+SHOPPING = page(
+    "TOY SDN BHD",
+    "19.10.2018",
+    "Green Tea",
+    ["2 x 3.10", (420, "6.20")],
+    ["Green Tea leaves", (420, "4.00")],
+    ["TOTAL", (420, "10.20")],
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "held"),
+    [
+        ("How much was the green tea?", "It was 6.20.", True),
+        ("How much was the green tea?", "It was 3.10.", False),
+        ("How much was one green tea?", "It was 3.10.", True),
+        ("How much was the green tea?", "It was 4.00.", False),
+        ("How much was the green tea?", "It was 10.20.", False),
+        ("How much were Green Tea leaves?", "They were 4.00.", True),
+        ("How much were Green Tea leaves?", "They were 6.20.", False),
+        ("How many Green Tea?", "There were 2.", True),
+        ("How many Green Tea?", "There were 3.", False),
+        ("How much was it?", "It was 10.20.", True),
+        ("When was it?", "It was on 2018-10-19.", True),
+        ("When was it?", "It was on 2018-10-20.", False),
+        ("When was it?", "It was on 10.20.", False),
+    ],
+)
+def test_the_numbers_said_of_something_bought_or_of_its_day_are_those_of_it(
+    question: str, answer: str, held: bool
+) -> None:
+    assert accepts(spoken(question, [SHOPPING]), answer) == held
+
+
+@pytest.mark.parametrize(
+    ("answer", "held"), [("No date is printed.", True), ("It was on 2000-08654.", False), ("On May.", False)]
+)
+def test_without_a_day_no_number_is_said_of_one(answer: str, held: bool) -> None:
+    assert accepts(spoken("When was it?", [page("FL 08654", ["TOTAL", (420, "10.20")])]), answer) == held
+
+
+def test_a_page_that_is_no_receipt_may_say_any_of_its_numbers_of_when() -> None:
+    assert accepts(spoken("When was it founded?", [page("Founded in 1950", "Members: 4711")]), "In 1950.")

@@ -107,7 +107,7 @@ async def test_a_model_that_works_from_text_is_given_the_lines_in_place_of_the_i
         asking(
             Message("system", (TextPart("Be brief."),)),
             Message("user", (TextPart(LINES + "How much?"),)),
-            grammar=spoken([SHOP]),
+            grammar=spoken("How much?", [SHOP]),
         )
     ]
     assert found[:2] == [Progress("reading the text", 0, 1), TextDelta("Yes.")]

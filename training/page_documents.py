@@ -304,7 +304,7 @@ def _table(rng: random.Random) -> tuple[Page, Turn]:
     sheet = Sheet()
     if rng.random() < 0.3:
         sheet.row(rng.choice(TITLES))
-    rows = [heads, *([_cell(head, rng) for head in heads] for _ in range(rng.randint(1, 10)))]
+    rows = [heads, *([_cell(head, rng).replace('"', "") for head in heads] for _ in range(rng.randint(1, 10)))]
     for number, row in enumerate(rows):
         cells: list[Cell | str] = []
         for column, words in enumerate(row):
@@ -321,7 +321,7 @@ def _table(rng: random.Random) -> tuple[Page, Turn]:
         for column in range(len(row)):
             answer += [","] if column else []
             piece = page.copy(f"{number}:{column}")
-            answer += quoted(piece) if "," in piece.text and '"' not in piece.text else [piece]
+            answer += quoted(piece) if "," in piece.text else [piece]
     return page, Turn(table.PROMPT, joined(answer))
 
 

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from backend.engine.grammars import fault
 from backend.evidence.asked import amounts_about, asks_when
-from backend.evidence.index import index
+from backend.evidence.index import PageIndex, index
 from backend.evidence.json_form import Form, Nowhere, Unheld, allowed, numbers, quoted
 from backend.evidence.printed import Printed
+from backend.evidence.tables import TableRow, csv_line, tables
 from backend.reader.page import Page
 from backend.tasks.presets.document import GRAMMAR as ANY_DOCUMENT
 from backend.tasks.presets.document import NOT_SAID
@@ -35,7 +36,7 @@ def copied(grammar: Grammar, pages: Sequence[Page]) -> Grammar:
     printed = Printed([index(page) for page in pages])
     try:
         if grammar == any_table():
-            held = _table(printed)
+            held = _table([index(page) for page in pages], printed)
         elif grammar == ANY_DOCUMENT:
             held = _document(pages, printed)
         elif grammar.kind == "json":
@@ -67,15 +68,35 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     return Grammar("lark", f"start: ANSWER\nANSWER: /[^0-9]*(({said})[^0-9]+)*({said})?/ & /(?s:.+)/")
 
 
-def _table(printed: Printed) -> Grammar:
-    """Make a table's grammar: cells are runs of the pages' words, quoted where they hold a comma or a quote."""
+def _table(pages: Sequence[PageIndex], printed: Printed) -> Grammar:
+    """Make a table's grammar: the lines of the tables that stand on the page, or runs of its words as cells."""
     if not printed.text:
         raise Nowhere("words")
+    if found := [_lines(table) for page in pages for table in tables(page)]:
+        return Grammar("lark", f"start: {' | '.join(dict.fromkeys(found))}")
     plain, marked = (json.dumps({"substring_chunks": printed.cells(mark)}) for mark in ('"', '""'))
     return table_of(
         f'PLAIN | "\\"" QUOTED "\\""\nPLAIN: %regex {plain} & /[^",]([^",]*[^", ])?/\n'
         f'QUOTED: %regex {marked} & /[^",]*(,|"")(""|[^"])*/'
     )
+
+
+def _lines(table: Sequence[TableRow]) -> str:
+    """Make the expression of a table's lines as CSV; a row that may be none can be left out."""
+    made = ""
+    begun = False
+    for row in table:
+        line = _any_of(csv_line(cells) for cells in row.lines)
+        if begun:
+            made += f' ("\\n" {line})' + ("" if row.needed else "?")
+        else:
+            made += f" {line}" if row.needed else f' ({line} "\\n")?'
+        begun = begun or row.needed
+    return made
+
+
+def _any_of(texts: Iterable[str]) -> str:
+    return f"({' | '.join(map(quoted, texts))})"
 
 
 def _document(pages: Sequence[Page], printed: Printed) -> Grammar:

@@ -135,6 +135,10 @@ class PageIndex:
         """Return the text of spans as it is printed."""
         return " ".join(self.page.lines[line].text[start:end] for line, start, end in spans)
 
+    def extent(self, line: int) -> tuple[float, float]:
+        """From where to where a line reaches, in pixels in the direction in which the page is read."""
+        return self._extents[line]
+
     def heads(self, token: Token) -> Sequence[Label]:
         """The labels right above a number, in its column: the nearest line that has any."""
         line = self.spans(token.row, token.number.start, token.number.end)[0][0]

@@ -75,6 +75,14 @@ def goods_rows(pages: Iterable[PageIndex], named_below: bool) -> list[GoodsRow]:
     return [row for page in pages for row in (_named_below(page) if named_below else _named_above(page))]
 
 
+def goods_span(page: PageIndex) -> range:
+    """The rows from the first to the last that must be an item; a row before the first, if that has no words."""
+    rows, complete = _bought(page)
+    certain = [row for row in rows if row in complete or _products(page, row)]
+    first = min(certain, default=0)
+    return range(first - (not _words(page, first).cells), max(certain) + 1) if certain else range(0)
+
+
 def _named_above(page: PageIndex) -> Iterator[GoodsRow]:
     rows, complete = _bought(page)
     for before, row in pairwise([_head(page, rows), *rows]):

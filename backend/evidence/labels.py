@@ -34,7 +34,7 @@ _PHRASES = {
     "impuesto; impuestos; cukai; btw; moms; imposto; cgst; sgst; igst; sr; zrl; total cgst; total sgst; "
     "ppn; pajak; 消費税; 内税; 外税; 税; 부가세",
     "discount": "discount; disc; total discount; discounts; less; rebate; saving; savings; you saved; coupon; "
-    "voucher; promo; promotion; rabatt; nachlass; gutschein; remise; reduction; sconto; descuento; "
+    "voucher; promo; promotion; avoir; gutschrift; rabatt; nachlass; gutschein; remise; reduction; sconto; descuento; "
     "diskaun; korting; desconto; 値引; 割引; 优惠; 折扣; 할인",
     "change": "change; change due; change amount; balance; change rm; ruckgeld; wechselgeld; zuruck; rendu; rendu "
     "monnaie; monnaie; resto; cambio; baki; kembali; kembalian; wisselgeld; troco; お釣り; おつり; 釣; 找零; "
@@ -43,7 +43,8 @@ _PHRASES = {
     "received; received; payment; total payment; bar; gegeben; bezahlt; bargeld; especes; recu; paye; "
     "contanti; contante; efectivo; recibido; entregado; tunai; bayar; dibayar; contant; dinheiro; visa; "
     "mastercard; master; maestro; card; credit card; debit card; ec karte; girocard; kreditkarte; "
-    "ec cash; carte bleue; carte bancaire; cb; carta di credito; bancomat; tarjeta; contactless; paypal; 現金; "
+    "ec cash; carte bleue; carte bancaire; cb; carta di credito; bancomat; tarjeta; contactless; paypal; amex; "
+    "american express; nets; debit; credit; pay by; paid by; paywave; 現金; "
     "お預り; 预付; 现金; 받은금액",
     "rounding": "rounding; rounding adj; rounding adjustment; round adj; round; rundung; arrondi; arrotondamento; "
     "redondeo; pembundaran; penggenapan; afronding; arredondamento; total rounding; round off",
@@ -68,6 +69,7 @@ EITHER_SIGN = frozenset({"discount", "change", "rounding"})
 SUMS = MONEY - {"price", "amount"}
 _VAGUE = {None, "amount", "price", "quantity"}
 _LONGEST = 5  # words of a phrase
+_LONG, _LONGEST_SUM = 5, 20  # letters of a phrase in which one may be misread
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -93,6 +95,21 @@ def _table() -> dict[str, tuple[str, int]]:
             for phrase in group.split(";"):
                 table[confused(phrase.replace(" ", "").strip())] = (role, rank)
     return table
+
+
+@cache
+def _misread_sums() -> dict[str, str]:
+    """The longer words for a total or a subtotal with each of their letters left open, by what they stand for."""
+    sums = [text for text, (role, _) in _table().items() if role in ("total", "subtotal") and len(text) >= _LONG]
+    return {f"{text[:at]}?{text[at + 1 :]}": text for text in sums for at in range(len(text))}
+
+
+def _corrected(text: str) -> str:
+    """A phrase of the table in which one letter of a word for a sum was misread: “Totel”, “Svb-total”."""
+    if text in _table() or not _LONG <= len(text) <= _LONGEST_SUM:
+        return text
+    found = (_misread_sums().get(f"{text[:at]}?{text[at + 1 :]}") for at in range(len(text)))
+    return next(filter(None, found), text)
 
 
 @cache
@@ -154,7 +171,7 @@ def _role(key: str) -> str | None:
 def _longest(words: list[re.Match[str]]) -> tuple[int, Label | None]:
     joined = [confused(word[0]) for word in words]
     for count in range(len(words), 0, -1):
-        text = "".join(joined[:count])
+        text = _corrected("".join(joined[:count]))
         if text in _table():
             role, rank = _table()[text]
             return count, Label(words[0].start(), words[count - 1].end(), text, role, rank)

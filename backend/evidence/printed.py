@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from backend.evidence.currencies import signs
-from backend.evidence.goods import GoodsRow, goods_rows
+from backend.evidence.goods import GoodsRow, goods_rows, goods_span
 from backend.evidence.index import PageIndex, Token
 from backend.tasks.forms.receipt_schema import CODES
 
@@ -31,10 +31,21 @@ _ENDS = re.compile(
     rf" ?(?<!\bs)(?=\([^()]*\d{{4}})| (?=(?:{_OTHER_NUMBER})\b)| (?<=[a-z]{{4}}: )| (?=\d{{5,}}-[a-z]\b)",
     re.IGNORECASE,
 )
+_HEADING = (
+    r"(?:(?:official|sales|cash|tax|guest|customer|simplified) ?)*(?:receipt|invoice|bill|check|copy|sales?)|original"
+    r"|duplicate|welcome|(?:kunden|bewirtungs|zahlungs)?(?:beleg|rechnung|quittung)|(?:kassen)?(?:bon|zettel)"
+    r"|ticket(?: client| de caisse)?|facture|re[cç]u|scontrino(?: fiscale)?|ricevuta|factura(?: simplificada)?|recibo"
+)
+_COUNTER = (
+    r"(?:store|branch|counter|till|register|reg|pos|table|tisch|mesa|tavolo|terminal|kasse|caisse|caja)\W*(?:no|id)?"
+    r"[\W_]*\d\w*|st ?#.*|(?:cashier|server|staff|salesperson|customer|operat\w+|member|es bediente sie|servi par"
+    r"|le atiende|pax|guests?|outlet)\b ?\d*\W?[:#\d].*"
+)
 _NO_NAME = re.compile(
-    rf"\W*(?:(?:{_OTHER_NUMBER})\b(?:.*\d.*|\W*(?:id|no|reg)?)|(?:simplified )?tax ?invoice|receipt|invoice"
-    r"|cash (?:bill|sales?)|[a-z]{1,4}\d{5,}-?[a-z]?|\d{7,}-?[a-z]?|\d{5,}-[a-z]|\([^()]*\d{4}[^()]*\)"
-    r"|.*:|(?!\W*\d{5}-\d{4}\W*$)(?:[a-z]{2,3}\W)?(?:[^\w,]*\d){7,}|.*\S@\w+\.\w.*|(?:.*\b)?www\..*|https?:.*|)\W*",
+    rf"\W*(?:(?:{_OTHER_NUMBER})\b(?:.*\d.*|\W*(?:id|no|reg)?)|{_HEADING}|{_COUNTER}"
+    r"|[a-z]{1,4}\d{5,}-?[a-z]?|\d{7,}-?[a-z]?|\d{5,}-[a-z]|\([^()]*\d{4}[^()]*\)"
+    r"|.*:|[a-z ]+[:#]\W*[a-z]{0,3}\d{4,}\w*"
+    r"|(?!\W*\d{5}-\d{4}\W*$)(?:[a-z]{2,3}\W)?(?:[^\w,]*\d){7,}|.*\S@\w+\.\w.*|(?:.*\b)?www\..*|https?:.*|)\W*",
     re.IGNORECASE,
 )
 _LEGAL = re.compile(r" (?:co|sdn|bhd|berhad|ltd|limited|pte|inc|llc|gmbh|s\.?a|s\.?l|sarl)\b", re.IGNORECASE)
@@ -91,23 +102,22 @@ class Printed:
 
     @cached_property
     def names(self) -> list[str]:
-        """The pieces of names: the same, with a break before the first line that begins as an address does."""
+        """The pieces of names: the same, without lines of an address and of goods."""
         return self._lines(of_names=True)
 
     def _lines(self, *, of_names: bool) -> list[str]:
         pieces = [_BREAK]
         for page in self._pages:
             other = {row for row, _ in page.days} | {token.row for token in page.tokens if token.number.places == 2}
-            begun = not of_names
+            listed = goods_span(page) if of_names else range(0)
+            within = ended = False  # an address, a line of it that goes on
             for number, row in enumerate(page.page.rows):
                 for line in row.lines if number not in other else ():
                     text = " ".join(page.page.lines[line].text.split())
-                    if not begun and _ADDRESS.match(text):
-                        begun = True
-                        if not pieces[-1].endswith(","):
-                            pieces.append(_BREAK)
-                    if of_names and not re.search(r"[^\W\d_]{2}", text):
-                        text = ""  # no name
+                    within = bool((within and not ended) or _ADDRESS.match(text))
+                    ended = not text.endswith(",")
+                    if of_names and (within or number in listed or not re.search(r"[^\W\d_]{2}", text)):
+                        text = ""
                     for piece in _segments(text):
                         _add(pieces, piece)
                 if number in other:

@@ -34,7 +34,9 @@ _BESIDE = re.compile(r"^(?:[x@àX×*]|pcs?|PCS?|units?|UNITS?)+|(?:[x@àX×*]|pc
 _SIGN = rf"(?i:(?!(?:{'|'.join(sorted(ALSO_WORDS))})\b){SIGN})"  # a pen is no Peruvian sol
 _MONEY = re.compile(rf"(?:{_SIGN}|[^\w\s]{{0,2}})\d{{1,3}}(?:[.,]?\d{{3}})*[.,]\d{{2}}(?:{_SIGN}|[^\w\s]?[A-Z]?)")
 _AT_END = re.compile(rf"(?:\s+(?:[x@àX×*]{_SIGN}?|pcs?|PCS?|units?|UNITS?|{_SIGN}\.?))+$")
-_NO_NAME = re.compile(rf"{_SIGN}\.?|.*:")  # a currency alone, or a label of something else
+_TIMES = re.compile(r"[x×@*]")
+# A currency alone, a label of something else, a measure, a flag of a tax.
+_NO_NAME = re.compile(rf"{_SIGN}\.?|.*:|(?i:pkts?|pcs?|units?|kgs?|ea|nos?|ctns?|btls?|sr|zr|zrl|disc)\.?")
 _NUMBERED = re.compile(r"^(?:\d+[).]|x(?=[A-Z][a-z]))(?=\w)")  # 5)LIVER, 1 xTea
 _CODE = re.compile(r"(?=.*\d{3})(?:[\d.-]*[A-Za-z]){1,2}[\d.-]*")  # P6721
 _BESIDE_SUMS = frozenset(("add", "less", "plus", "incl", "inclusive", "of", "to", "at", "on", "by", "in", "pay"))
@@ -219,7 +221,10 @@ def _products(page: PageIndex, row: int) -> list[_Product]:
         for many in _counts(count)
         if many and abs(many * price.number.value - amount.number.value) < _CENT
     ]
-    return [each for each in found if each.values[2]] or found  # twice nothing is nothing beside a real one
+    found = [each for each in found if each.values[2]] or found  # twice nothing is nothing beside a real one
+    text = page.rows[row]
+    told = [each for each in found if _TIMES.search(text[each.tokens[0].number.end : each.tokens[1].number.start])]
+    return told or found  # 10.00 PKTS X 13.00 are ten at 13.00
 
 
 def _exact(page: PageIndex, tokens: Iterable[Token]) -> list[Token]:

@@ -56,6 +56,7 @@ class Form:
         self._nowhere: set[str] = set()
         self._terminals: dict[str, str] = {}  # names by what they stand for
         self._listed = False  # whether a value is within a list
+        self._may_be_null = False  # a value that is no more than words
         self._row: GoodsRow | None = None  # where the item stands that a value is part of
         self._start = self._value(schema)
 
@@ -110,12 +111,14 @@ class Form:
         """Make alternatives of several schemas, those that have a value on the page."""
         if word == "allOf" and len(schemas) > 1:
             raise Unheld(word)
-        found = []
+        found, outside = [], self._may_be_null
+        self._may_be_null = any(isinstance(schema, dict) and schema.get("type") == "null" for schema in schemas)
         for schema in schemas:
             try:
                 found.append(self._value(schema, name))
             except Nowhere:
                 continue
+        self._may_be_null = outside
         return _either(found)
 
     def _referred(self, reference: str, name: str) -> str:
@@ -241,6 +244,8 @@ class Form:
             kinds = [printed.pairs_of_rows(first) for first in (0, 1)]
         else:
             lines = printed.lines if _of_address(name) else printed.names
+            if self._is_of_lines(name) and not lines and self._may_be_null:
+                raise Nowhere("lines")
             kinds = [(lines if self._is_of_lines(name) else None) or printed.pieces]
         runs = [self._terminal("WORDS", f"%regex {json.dumps({'substring_chunks': pieces})}") for pieces in kinds]
         return f"({' | '.join(runs)})"

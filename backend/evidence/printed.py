@@ -10,10 +10,14 @@ from functools import cached_property
 from typing import Any
 
 from backend.evidence.currencies import signs
+from backend.evidence.folding import flat
 from backend.evidence.goods import GoodsRow, goods_rows, goods_span
 from backend.evidence.index import PageIndex, Token
+from backend.evidence.labels import SUMS, labels
 from backend.tasks.forms.receipt_schema import CODES
 
+_ROUNDED = Decimal("0.05")  # by how much totals are rounded at most
+_COUNTED = SUMS - {"cash"} | {"quantity"}
 _RUN = 4  # words of a row that one value with a pattern is made of
 # What goes into one piece of a string: an escape, a letter of a script without spaces, a word, anything else.
 _PIECES = re.compile(
@@ -116,7 +120,7 @@ class Printed:
                     text = " ".join(page.page.lines[line].text.split())
                     within = bool((within and not ended) or _ADDRESS.match(text))
                     ended = not text.endswith(",")
-                    if of_names and (within or number in listed or not re.search(r"[^\W\d_]{2}", text)):
+                    if of_names and (within or number in listed or _no_name(text)):
                         text = ""
                     for piece in _segments(text):
                         _add(pieces, piece)
@@ -181,19 +185,22 @@ class Printed:
     def totals(self) -> list[Decimal]:
         """The numbers, amounts if any, in rows that begin with a word for a total, or below such a word on its own.
 
-        “GST included in total 1.30” is a tax.
+        “GST included in total 1.30” is a tax. Beside a word that leaves no doubt, such as “to pay”, only what is
+        rounded to it or from it is one, too.
         """
-        found = list[Token]()
+        found, beyond_doubt = list[Token](), list[Token]()
         for page in self._pages:
-            rows = set[int]()
-            for row, labels in enumerate(page.labels):
-                roles = [label.role for label in labels if label.role]
-                if roles[:1] == ["total"]:
-                    alone = not page.in_row(row) and len(roles) == len(labels)
-                    rows.add(row + 1 if alone else row)
-            found += [token for token in (*page.tokens, *page.misread) if token.row in rows and not token.dated]
-        found = [token for token in found if not token.number.percent]
-        return _readings([token for token in found if token.number.places == 2] or found)
+            rows = dict[int, int]()
+            for row, found_labels in enumerate(page.labels):
+                known = [label for label in found_labels if label.role and not label.part]
+                if known and known[0].role == "total":
+                    alone = not page.in_row(row) and all(label.role for label in found_labels)
+                    rows[row + 1 if alone else row] = known[0].rank
+            tokens = [token for token in (*page.tokens, *page.misread) if token.row in rows and not token.dated]
+            found += tokens
+            beyond_doubt += [token for token in tokens if rows[token.row] > 0]
+        sure, any_ = _money(beyond_doubt), _money(found)
+        return [one for one in any_ if not sure or any(abs(one - other) <= _ROUNDED for other in sure)]
 
     @cached_property
     def rates(self) -> list[Decimal]:
@@ -205,6 +212,18 @@ class Printed:
             if token.number.percent
             or any(one.role in ("tax", "rate") for one in (*page.labels[token.row], *page.heads(token)))
         )
+
+
+def _no_name(text: str) -> bool:
+    """Whether a line has no letters side by side, or says a sum or a count: “Total Item(6):10”."""
+    told = any(label.role in _COUNTED for label in labels(flat(text)))
+    return not re.search(r"[^\W\d_]{2}", text) or (told and re.search(r"[:\d]", text) is not None)
+
+
+def _money(tokens: Sequence[Token]) -> list[Decimal]:
+    """The amounts among some numbers, or all of them, but no rates."""
+    found = [token for token in tokens if not token.number.percent]
+    return _readings([token for token in found if token.number.places == 2] or found)
 
 
 def _readings(tokens: Iterable[Token]) -> list[Decimal]:

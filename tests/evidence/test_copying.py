@@ -442,3 +442,44 @@ def test_a_shops_name_ends_where_its_address_begins(street: str) -> None:
     for shop, allowed in (("Golden Harbour", True), (f"Golden Harbour {street}", False)):
         assert allows(grammar, written(NOTHING | {"shop": shop})) == allowed
     assert allows(grammar, written(NOTHING | {"address": f"{street} 81200 Oldport"}))
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [
+        ("Golden Harbour", True),
+        ("Bar Park", True),
+        ("Kundenbeleg", False),
+        ("OFFICIAL RECEIPT", False),
+        ("*** COPY ***", False),
+        ("STORE #218", False),
+        ("Table 65", False),
+        ("TRN: HK6421852", False),
+        ("Cashier: Rosemary", False),
+        ("Total Item(6):10", False),
+        ("NO 112, PERSIARAN KARL,", False),
+        ("TAMAN KORA", False),  # the address goes on
+        ("Vanilla Fine 330Ml", False),  # something bought
+    ],
+)
+def test_a_heading_a_counter_an_address_and_goods_are_no_shop(line: str, allowed: bool) -> None:
+    above = ("NO 112, PERSIARAN KARL,",) if line == "TAMAN KORA" else ()
+    below = ("2 x 3.10  6.20",) if line.startswith("Vanilla") else ()
+    grammar = copied(receipt.grammar(), [page(*above, line, *below, "TOTAL 9.00")])
+    items = [{"name": line, "quantity": 2, "unit_price": 3.1, "amount": 6.2}] if below else []
+    assert allows(grammar, written(NOTHING | {"shop": line, "items": items})) == allowed
+
+
+@pytest.mark.parametrize(
+    ("rows", "totals"),
+    [
+        (("Total 0% supplies: 6.01", "Total 6% supplies: 28.20", "Total Payable: 34.21"), [34.21]),
+        (("TOTAL 7.52", "Rounding -0.02", "Total to pay 7.50"), [7.52, 7.5]),  # what it was rounded from
+        (("Totel Payable 7.50", "Svb-total 7.00"), [7.5]),  # misread
+        (("Total 6.00", "Total 7.50"), [7.5, 6]),
+    ],
+)
+def test_a_total_stands_beside_the_word_that_leaves_least_doubt(rows: tuple[str, ...], totals: list[float]) -> None:
+    grammar = copied(receipt.grammar(), [page("Tea 5.00", *rows, "CASH 10.00")])
+    known = (6.01, 28.2, 34.21, 7.52, 7.5, 7, 6, 10, 5)
+    assert [total for total in known if allows(grammar, written(NOTHING | {"total": total}))] == totals

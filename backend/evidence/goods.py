@@ -38,7 +38,8 @@ _TIMES = re.compile(r"[x×@*]")
 # A currency alone, a label of something else, a measure, a flag of a tax.
 _NO_NAME = re.compile(rf"{_SIGN}\.?|.*:|(?i:pkts?|pcs?|units?|kgs?|ea|nos?|ctns?|btls?|sr|zr|zrl|disc)\.?")
 _NUMBERED = re.compile(r"^(?:\d+[).]|x(?=[A-Z][a-z]))(?=\w)")  # 5)LIVER, 1 xTea
-_CODE = re.compile(r"(?=.*\d{3})(?:[\d.-]*[A-Za-z]){1,2}[\d.-]*")  # P6721
+# P6721, 8239-51, but neither 500ML nor 1000g.
+_CODE = re.compile(r"(?=(?:\D*\d){3})(?!\d+(?i:g|kg|ml|cl|l|mm|cm|m|w|v|x)$)(?:[\d.·/-]*[A-Za-z]){0,2}[\d.·/-]*")
 _BESIDE_SUMS = frozenset(("add", "less", "plus", "incl", "inclusive", "of", "to", "at", "on", "by", "in", "pay"))
 _HEADS = frozenset(("quantity", "price", "amount", "total", "discount", "tax", "rate"))
 
@@ -61,12 +62,18 @@ class GoodsRow:
     numbers: Mapping[str, Sequence[Decimal]]
     rows: tuple[_Words, ...]
     """The rows that a name may stand in."""
+    product: bool
+    """Whether a count, a price and an amount come out, so that all three are told."""
     certain: bool
     """Whether it must be an item: a product in it comes out, or all amounts together are the sum that is printed."""
 
     def of(self, field: str) -> Sequence[Decimal]:
         """The numbers that a field may have, by its name: a quantity, a price, an amount, or any other."""
         return self.numbers[_role(field)]
+
+    def tells(self, field: str) -> bool:
+        """Whether a field's number is known to be printed."""
+        return self.product and _role(field) != "other"
 
 
 def goods_rows(pages: Iterable[PageIndex], named_below: bool) -> list[GoodsRow]:
@@ -107,7 +114,7 @@ def _goods_row(page: PageIndex, row: int, near: Iterable[int], words: Iterable[_
     products, numbers = _products(page, row), _by_role(page, row, near, _products(page, row))
     if certain:
         numbers |= {"amount": [_last_amount(page, row)]}
-    return GoodsRow(numbers, tuple(words), certain or bool(products))
+    return GoodsRow(numbers, tuple(words), bool(products), certain or bool(products))
 
 
 def _bought(page: PageIndex) -> tuple[list[int], Sequence[int]]:
@@ -138,11 +145,14 @@ def _last_amount(page: PageIndex, row: int) -> Decimal:
 
 
 def _amount_rows(page: PageIndex) -> Iterator[int]:
-    """Yield the rows with an amount that is no sum, up to what is to pay."""
+    """Yield the rows with an amount that is no sum, up to what is to pay; after a total only those with a product."""
+    totalled = False
     for row in sorted({token.row for token in (*_exact(page, page.tokens), *page.misread)}):
         if _ends(page, row):
             return
-        if not _is_sum(page, row):
+        if _is_sum(page, row):
+            totalled = totalled or any(label.role == "total" for label in page.labels[row])
+        elif not totalled or _products(page, row):
             yield row
 
 
@@ -161,7 +171,7 @@ def _head(page: PageIndex, rows: Sequence[int]) -> int:
 def names(found: GoodsRow) -> list[str]:
     """The names that what stands in a row may have, as printed: they end where a cell, or what was counted, begins.
 
-    Of `8239 GREEN TEA  3.10` these are `8239 GREEN TEA` and `GREEN TEA`; one of two rows goes over both.
+    Of `12 GREEN TEA  3.10` these are `12 GREEN TEA` and `GREEN TEA`; one of two rows goes over both.
     """
     made: dict[str, None] = {}
     for row in found.rows:
@@ -257,6 +267,8 @@ def _is_sum(page: PageIndex, row: int) -> bool:
     last = max((token.number.start for token in page.in_row(row)), default=0)
     words = [label for label in page.labels[row] if label.start < last]
     others = [label for label in words if label.role not in SUMS]
+    if words and words[-1].role in ("discount", "rounding") and _exact(page, page.in_row(row)):  # Member Discount 0.00
+        return True
     beside = (page.rows[row][label.start : min(label.end, last)] for label in others)  # the RM of RM21.80
     return len(words) > len(others) and all(word in _BESIDE_SUMS or re.fullmatch(SIGN, word) for word in beside)
 
@@ -303,11 +315,13 @@ def _is_name(text: str) -> bool:
 def _ends_of(cell: str) -> list[str]:
     """What a cell may say of a name: all of it, without the codes before it, without the flag at its end.
 
-    Of `8239 GREEN TEA SR` these are the whole, `GREEN TEA SR`, `8239 GREEN TEA` and `GREEN TEA`.
+    Of `8239 GREEN TEA SR` these are `GREEN TEA SR` and `GREEN TEA`; of `2 GREEN TEA` the whole, and `GREEN TEA`.
     """
     words = cell.split(" ")
-    ends = [len(words), *([len(words) - 1] if len(words) > 1 and len(words[-1]) <= _FLAG else [])]
-    starts = range(1 + sum(1 for _ in takewhile(_is_prefix, words[:-1])))
+    ends = [len(words), *([len(words) - 1] if len(words) > 1 and _is_flag(words[-1]) else [])]
+    prefixes = list(takewhile(_is_prefix, words[:-1]))
+    after_code = max((at for at, word in enumerate(prefixes, 1) if _CODE.fullmatch(word)), default=0)
+    starts = range(after_code, len(prefixes) + 1)
     return [" ".join(words[start:end]) for end in ends for start in starts if start < end]
 
 
@@ -318,7 +332,12 @@ def _is_prefix(word: str) -> bool:
 
 def _starts_of(cell: str) -> list[str]:
     words = cell.split(" ")
-    return [cell, *([" ".join(words[:-1])] if len(words) > 1 and len(words[-1]) <= _FLAG else [])]
+    return [cell, *([" ".join(words[:-1])] if len(words) > 1 and _is_flag(words[-1]) else [])]
+
+
+def _is_flag(word: str) -> bool:
+    """Whether a word may be the flag of a tax: SR, Z, *; a measure such as 1L is none."""
+    return len(word) <= _FLAG and not any(map(str.isdigit, word))
 
 
 def _values(tokens: Iterable[Token]) -> list[Decimal]:

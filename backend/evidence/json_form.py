@@ -56,6 +56,7 @@ class Form:
         self._nowhere: set[str] = set()
         self._terminals: dict[str, str] = {}  # names by what they stand for
         self._listed = False  # whether a value is within a list
+        self._of_taxes = False  # whether a value is within a list of taxes
         self._may_be_null = False  # a value that is no more than words
         self._row: GoodsRow | None = None  # where the item stands that a value is part of
         self._start = self._value(schema)
@@ -114,6 +115,8 @@ class Form:
         found, outside = [], self._may_be_null
         self._may_be_null = any(isinstance(schema, dict) and schema.get("type") == "null" for schema in schemas)
         for schema in schemas:
+            if self._row and self._row.tells(name) and schema.get("type") == "null":
+                continue
             try:
                 found.append(self._value(schema, name))
             except Nowhere:
@@ -164,7 +167,8 @@ class Form:
     def _numbers(self, schema: Mapping[str, Any], name: str) -> Iterator[str]:
         if self._row is None:
             return numbers(self._printed, schema, role_of(name))
-        return allowed(self._row.of(name), schema)
+        price = role_of(name) == "price" and self._row.product
+        return allowed(self._row.of(name), {**schema, "minimum": 0} if price else schema)
 
     def _goods(self, schema: Mapping[str, Any]) -> str:
         """Make a list of what was bought, named above the amounts or below them, in one way throughout.
@@ -202,6 +206,7 @@ class Form:
         if self._of_till and not least:  # each stands in a row of its own; a model that goes round in circles ends
             most = min(most, self._printed.rows_of_money or most)
         outside, self._listed = self._listed, True
+        self._of_taxes = self._of_till and not outside and role_of(name) == "tax"
         try:
             value = self._value(schema.get("items"))
         except Nowhere:
@@ -209,7 +214,7 @@ class Form:
                 raise
             most = 0
         finally:
-            self._listed = outside
+            self._listed, self._of_taxes = outside, False
         if least > most:
             raise Nowhere("items")
         if most == 0:
@@ -227,6 +232,8 @@ class Form:
         if self._row:
             named = (one for one in names(self._row) if low <= len(one) and (high is None or len(one) <= high))
             return self._terminal("NAMES", _either(map(_literal, named)))
+        if self._of_taxes and self._printed.tax_names:
+            return self._terminal("NAMES", _either(map(_literal, self._printed.tax_names)))
         words = self._words(name)
         if self._is_of_lines(name) and not _of_address(name):
             high = min(high or _SHOP, _SHOP)

@@ -13,7 +13,7 @@ from backend.evidence.currencies import signs
 from backend.evidence.folding import flat
 from backend.evidence.goods import GoodsRow, goods_rows, goods_span
 from backend.evidence.index import PageIndex, Token
-from backend.evidence.labels import SUMS, labels
+from backend.evidence.labels import SUMS, Label, labels
 from backend.tasks.forms.receipt_schema import CODES
 
 _ROUNDED = Decimal("0.05")  # by how much totals are rounded at most
@@ -37,7 +37,8 @@ _ENDS = re.compile(
 )
 _HEADING = (
     r"(?:(?:official|sales|cash|tax|guest|customer|simplified) ?)*(?:receipt|invoice|bill|check|copy|sales?)|original"
-    r"|duplicate|welcome|(?:kunden|bewirtungs|zahlungs)?(?:beleg|rechnung|quittung)|(?:kassen)?(?:bon|zettel)"
+    r"|duplicate|welcome(?: to)?|powered by.*|thank you.*|please .*"
+    r"|goods sold.*|(?:kunden|bewirtungs|zahlungs)?(?:beleg|rechnung|quittung)|(?:kassen)?(?:bon|zettel)"
     r"|ticket(?: client| de caisse)?|facture|re[cç]u|scontrino(?: fiscale)?|ricevuta|factura(?: simplificada)?|recibo"
 )
 _COUNTER = (
@@ -64,6 +65,7 @@ _ADDRESS = re.compile(
     r"|\w+(?:straße|strasse|str\.|weg|platz|gasse)(?: \d|$))",
     re.IGNORECASE,
 )
+_NAME_ENDS = re.compile(r"[^\W\d_]\.?\)?$|%\)?$|[,;:]$| \d$")  # GST, VAT @ 20%, TAX 1
 _AMOUNTS = re.compile(r"(?<!\S)\S*\d[.,]\d\d(?!\d| ?%)\S*")
 _CODE_OF_PLACE = re.compile(r"(?:^|, ?)(?:[A-Z]{1,2}-)?\d{5}$")  # its town stands on the next line
 _BREAK = "\n"  # between pieces that no string goes over
@@ -203,6 +205,22 @@ class Printed:
         return [one for one in any_ if not sure or any(abs(one - other) <= _ROUNDED for other in sure)]
 
     @cached_property
+    def tax_names(self) -> list[str]:
+        """What the taxes may be called: words with one for a tax in them, in a row with an amount or right above one.
+
+        Of `Add VAT @ 20%  2.31` these are `VAT`, `Add VAT`, `VAT @ 20%` and so on, but not `VAT @`.
+        """
+        found = dict[str, None]()
+        for page in self._pages:
+            told = {token.row for token in page.tokens if token.number.percent or token.number.places == 2}
+            for row, text in enumerate(page.page.rows):
+                labels_ = [label for label in page.labels[row] if label.role == "tax"]
+                is_head = sum(not label.part for label in page.labels[row] if label.role) > 1
+                if labels_ and (row in told or (is_head and row + 1 in told)):
+                    found |= dict.fromkeys(_around(text.text, labels_))
+        return list(found)
+
+    @cached_property
     def rates(self) -> list[Decimal]:
         """The numbers that can be rates of a tax: with a percent sign, or in a row or below a head that names one."""
         return _readings(
@@ -218,6 +236,20 @@ def _no_name(text: str) -> bool:
     """Whether a line has no letters side by side, or says a sum or a count: “Total Item(6):10”."""
     told = any(label.role in _COUNTED for label in labels(flat(text)))
     return not re.search(r"[^\W\d_]{2}", text) or (told and re.search(r"[:\d]", text) is not None)
+
+
+def _around(text: str, found: Sequence[Label]) -> Iterator[str]:
+    """Yield the runs of a row's words that have one of some labels in them and end with no mark and no bare number."""
+    words = list(re.finditer(r"\S+", text))
+    amount = next((number for number, word in enumerate(words) if _AMOUNTS.fullmatch(word[0])), len(words))
+    for label in found:
+        yield text[label.start : label.end]
+        first = next((number for number, word in enumerate(words) if label.start < word.end()), 0)
+        last = next((number for number, word in enumerate(words) if label.end <= word.end()), first)
+        for start in range(max(0, first - _RUN), first + 1):
+            for end in range(last + 1, min(amount if amount > last else len(words), last + _RUN) + 1):
+                run = " ".join(word[0] for word in words[start:end])
+                yield from (one for one in (run, run.rstrip(".,:;")) if _NAME_ENDS.search(one))
 
 
 def _money(tokens: Sequence[Token]) -> list[Decimal]:

@@ -483,3 +483,19 @@ def test_a_total_stands_beside_the_word_that_leaves_least_doubt(rows: tuple[str,
     grammar = copied(receipt.grammar(), [page("Tea 5.00", *rows, "CASH 10.00")])
     known = (6.01, 28.2, 34.21, 7.52, 7.5, 7, 6, 10, 5)
     assert [total for total in known if allows(grammar, written(NOTHING | {"total": total}))] == totals
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("VAT", True), ("Add VAT", True), ("VAT @ 20%", True), ("VAT @", False), ("VAT No", False), ("2.31", False)],
+)
+def test_a_tax_is_called_by_words_around_its_own_beside_an_amount(name: str, allowed: bool) -> None:
+    grammar = copied(receipt.grammar(), [page("VAT No: GB 739", "Tea 11.56", "Add VAT @ 20% 2.31", "TOTAL 13.90")])
+    tax = {"name": name, "rate": 20, "amount": 2.31}
+    assert allows(grammar, written(NOTHING | {"taxes": [tax]})) == allowed
+
+
+@pytest.mark.parametrize("name", ["TAX 1", "6.5% TAX", "TAX", "TAX 1 (6.5%)"])
+def test_a_tax_may_have_a_number_of_its_own(name: str) -> None:
+    grammar = copied(receipt.grammar(), [page("Tea 3.00", "6.5% TAX 1 (6.5%) 0.20", "TOTAL 9.90")])
+    assert allows(grammar, written(NOTHING | {"taxes": [{"name": name, "rate": 6.5, "amount": 0.2}]}))

@@ -128,6 +128,8 @@ def test_a_discount_and_a_tax_before_the_total_are_no_items(rest: list[Any]) -> 
     ("row", "name"),
     [
         (["8239 Green Tea", (420, "6.20 SR")], "Green Tea"),
+        (["12 Green Tea", (420, "6.20 SR")], "12 Green Tea"),
+        (["500ML Green Tea", (420, "6.20 SR")], "500ML Green Tea"),
         (["Green Tea SR", (420, "6.20")], "Green Tea"),
         (["Green Tea SR", (420, "6.20")], "Green Tea SR"),
         (["5)Green Tea", (420, "6.20")], "Green Tea"),
@@ -140,6 +142,25 @@ def test_a_discount_and_a_tax_before_the_total_are_no_items(rest: list[Any]) -> 
 def test_a_name_is_told_without_code_flag_or_number(row: list[Any], name: str) -> None:
     counted = (2, 3.1) if "3.10" in str(row) else (None, None)
     assert lists(page("TOY", row, ["TOTAL", (420, "6.20")]), item(name, 6.2, *counted))
+
+
+def test_a_code_is_no_part_of_a_name() -> None:
+    read = page("TOY", ["XE83-66 Green Tea", (420, "6.20")], ["TOTAL", (420, "6.20")])
+    assert lists(read, item("Green Tea", 6.2))
+    assert not lists(read, item("XE83-66 Green Tea", 6.2))
+
+
+def test_where_a_product_comes_out_its_count_and_price_are_told() -> None:
+    assert not lists(COUNTED, item("Green Tea", 6.2, 2), COUNTED_JAM)
+    assert not lists(COUNTED, item("Green Tea", 6.2, None, 3.1), COUNTED_JAM)
+    assert not lists(COUNTED, item("Green Tea", None, 2, 3.1), COUNTED_JAM)
+
+
+def test_below_a_total_only_a_product_is_an_item() -> None:
+    read = page(["Tea", (420, "3.50")], ["Total 0%", (420, "3.00")], ["S = 6.5%", (420, "1.04")], "2 x 3.10 Jam  6.20")
+    jam = item("Jam", 6.2, 2, 3.1)
+    assert lists(read, item("Tea", 3.5), jam)
+    assert not lists(read, item("Tea", 3.5), item("S = 6.5%", 1.04), jam)
 
 
 @pytest.mark.parametrize("name", ["RM", "Blll No.:", "Qty Item Amount"])

@@ -1,0 +1,98 @@
+"""What a model that works from text may say of a receipt's shop, address, total and taxes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from backend.evidence.copying import copied
+from backend.tasks.forms.receipt_schema import Receipt
+from backend.tasks.presets import receipt
+from backend.types import Grammar
+from tests.support.grammars import accepts, matcher
+from tests.support.pages import page
+
+NOTHING = Receipt().model_dump(mode="json")
+
+
+def allows(grammar: Grammar, answer: str) -> bool:
+    return accepts(matcher(grammar), answer)
+
+
+def written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_a_shop_does_not_run_on_into_its_address() -> None:
+    rows = ("Golden Harbour Trading", "Member of the Northern Cooperative", "Branch of the Old Town Market Hall")
+    grammar = copied(receipt.grammar(), [page(*rows, ["TOTAL", (420, "3.10")])])
+    whole = " ".join(rows)
+    assert len(whole) > 80
+    for shop, allowed in ((rows[0], True), (" ".join(rows[:2]), True), (whole, False)):
+        assert allows(grammar, written(NOTHING | {"shop": shop})) == allowed
+    assert allows(grammar, written(NOTHING | {"address": whole}))
+
+
+@pytest.mark.parametrize("street", ["No. 12, Mill Lane", "12 Mill Lane", "JALAN MILL 3/2", "Lot 7-1, Mill Park"])
+def test_a_shops_name_ends_where_its_address_begins(street: str) -> None:
+    grammar = copied(receipt.grammar(), [page("Golden Harbour", street, "81200 Oldport", ["TOTAL", (420, "3.10")])])
+    for shop, allowed in (("Golden Harbour", True), (f"Golden Harbour {street}", False)):
+        assert allows(grammar, written(NOTHING | {"shop": shop})) == allowed
+    assert allows(grammar, written(NOTHING | {"address": f"{street} 81200 Oldport"}))
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [
+        ("Golden Harbour", True),
+        ("Bar Park", True),
+        ("Kundenbeleg", False),
+        ("OFFICIAL RECEIPT", False),
+        ("*** COPY ***", False),
+        ("STORE #218", False),
+        ("Table 65", False),
+        ("TRN: HK6421852", False),
+        ("Cashier: Rosemary", False),
+        ("Total Item(6):10", False),
+        ("NO 112, PERSIARAN KARL,", False),
+        ("TAMAN KORA", False),  # the address goes on
+        ("Vanilla Fine 330Ml", False),  # something bought
+    ],
+)
+def test_a_heading_a_counter_an_address_and_goods_are_no_shop(line: str, allowed: bool) -> None:
+    above = ("NO 112, PERSIARAN KARL,",) if line == "TAMAN KORA" else ()
+    below = ("2 x 3.10  6.20",) if line.startswith("Vanilla") else ()
+    grammar = copied(receipt.grammar(), [page(*above, line, *below, "TOTAL 9.00")])
+    items = [{"name": line, "quantity": 2, "unit_price": 3.1, "amount": 6.2}] if below else []
+    assert allows(grammar, written(NOTHING | {"shop": line, "items": items})) == allowed
+
+
+@pytest.mark.parametrize(
+    ("rows", "totals"),
+    [
+        (("Total 0% supplies: 6.01", "Total 6% supplies: 28.20", "Total Payable: 34.21"), [34.21]),
+        (("TOTAL 7.52", "Rounding -0.02", "Total to pay 7.50"), [7.52, 7.5]),  # what it was rounded from
+        (("Totel Payable 7.50", "Svb-total 7.00"), [7.5]),  # misread
+        (("Total 6.00", "Total 7.50"), [7.5, 6]),
+    ],
+)
+def test_a_total_stands_beside_the_word_that_leaves_least_doubt(rows: tuple[str, ...], totals: list[float]) -> None:
+    grammar = copied(receipt.grammar(), [page("Tea 5.00", *rows, "CASH 10.00")])
+    known = (6.01, 28.2, 34.21, 7.52, 7.5, 7, 6, 10, 5)
+    assert [total for total in known if allows(grammar, written(NOTHING | {"total": total}))] == totals
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("VAT", True), ("Add VAT", True), ("VAT @ 20%", True), ("VAT @", False), ("VAT No", False), ("2.31", False)],
+)
+def test_a_tax_is_called_by_words_around_its_own_beside_an_amount(name: str, allowed: bool) -> None:
+    grammar = copied(receipt.grammar(), [page("VAT No: GB 739", "Tea 11.56", "Add VAT @ 20% 2.31", "TOTAL 13.90")])
+    tax = {"name": name, "rate": 20, "amount": 2.31}
+    assert allows(grammar, written(NOTHING | {"taxes": [tax]})) == allowed
+
+
+@pytest.mark.parametrize("name", ["TAX 1", "6.5% TAX", "TAX", "TAX 1 (6.5%)"])
+def test_a_tax_may_have_a_number_of_its_own(name: str) -> None:
+    grammar = copied(receipt.grammar(), [page("Tea 3.00", "6.5% TAX 1 (6.5%) 0.20", "TOTAL 9.90")])
+    assert allows(grammar, written(NOTHING | {"taxes": [{"name": name, "rate": 6.5, "amount": 0.2}]}))

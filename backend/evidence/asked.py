@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from backend.evidence.folding import flat
-from backend.evidence.goods import GoodsRow, names
+from backend.evidence.goods import GoodsRow
 from backend.evidence.index import PageIndex
 from backend.evidence.labels import labels
 from backend.evidence.printed import Printed
@@ -39,11 +39,11 @@ def asks_when(question: str, pages: Sequence[PageIndex]) -> bool:
 def _named(question: str, printed: Printed) -> Iterator[GoodsRow]:
     """Find the rows of which a name stands in a question; where one name is part of another, those of the longer."""
     ways = printed.goods
-    certain = [sum(row.certain and bool(names(row)) for row in rows) for rows in ways]
+    certain = [sum(row.certain and bool(row.names) for row in rows) for rows in ways]
     rows = ways[certain.index(max(certain))]
     known: dict[str, list[GoodsRow]] = {}
     for row in rows:
-        for name in filter(lambda name: len(name) > _SHORT and name in question, map(_letters, names(row))):
+        for name in filter(lambda name: len(name) > _SHORT and name in question, map(_letters, row.names)):
             known.setdefault(name, []).append(row)
     whole = [name for name in known if not any(name != other and name in other for other in known)]
     return (row for name in whole for row in known[name])

@@ -12,47 +12,29 @@ its count, price and amount; its name may be `GREEN TEA`, or `03-12 GREEN TEA`, 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from itertools import accumulate, pairwise, takewhile
 
-from backend.evidence.currencies import ALSO_WORDS, SIGN
+from backend.evidence.currencies import SIGN
+from backend.evidence.folding import confused
+from backend.evidence.goods_names import NameCells, name_cells, names_in
 from backend.evidence.index import PageIndex, Token
-from backend.evidence.labels import SUMS, role_of
-from backend.reader.page import COLUMN
+from backend.evidence.labels import BESIDE_SUMS, SUMS, Label, role_of
 
 MOST = 120  # rows with something bought that a grammar is made for; with more, items come from anywhere
 
-_FAR = 2  # rows from an amount's that its name may stand in
+_NEAR = 3  # rows, with the amount's, that a name over two of them stands in
+_FAR = 3  # rows from an amount's that its name may stand in
 _LISTS = frozenset(("items", "item", "goods", "products", "articles", "article", "lines", "purchases", "dishes"))
 _CENT = Decimal("0.01")
-_FLAG = 3  # characters of a tax flag behind a name
-_PREFIX = 2  # characters of a word that may be a mark before a name
-# What stands between a count and a price: 2 x 3.10, 2 PCS @ RM 3.10.
-_BESIDE = re.compile(r"^(?:[x@àX×*]|pcs?|PCS?|units?|UNITS?)+|(?:[x@àX×*]|pcs?|PCS?|units?|UNITS?)+$")
-_SIGN = rf"(?i:(?!(?:{'|'.join(sorted(ALSO_WORDS))})\b){SIGN})"  # a pen is no Peruvian sol
-_MONEY = re.compile(rf"(?:{_SIGN}|[^\w\s]{{0,2}})\d{{1,3}}(?:[.,]?\d{{3}})*[.,]\d{{2}}(?:{_SIGN}|[^\w\s]?[A-Z]?)")
-_AT_END = re.compile(rf"(?:\s+(?:[x@àX×*]{_SIGN}?|pcs?|PCS?|units?|UNITS?|{_SIGN}\.?))+$")
+_MANY = 10_000  # of one thing are too many to be bought
 _TIMES = re.compile(r"[x×@*]")
-# A currency alone, a label of something else, a measure, a flag of a tax.
-_NO_NAME = re.compile(rf"{_SIGN}\.?|.*:|(?i:pkts?|pcs?|units?|kgs?|ea|nos?|ctns?|btls?|sr|zr|zrl|disc)\.?")
-_NUMBERED = re.compile(r"^(?:\d+[).]|x(?=[A-Z][a-z]))(?=\w)")  # 5)LIVER, 1 xTea
-# P6721, 8239-51, but neither 500ML nor 1000g.
-_CODE = re.compile(r"(?=(?:\D*\d){3})(?!\d+(?i:g|kg|ml|cl|l|mm|cm|m|w|v|x)$)(?:[\d.·/-]*[A-Za-z]){0,2}[\d.·/-]*")
-_BESIDE_SUMS = frozenset(("add", "less", "plus", "incl", "inclusive", "of", "to", "at", "on", "by", "in", "pay"))
-_HEADS = frozenset(("quantity", "price", "amount", "total", "discount", "tax", "rate"))
-
-
-@dataclass(frozen=True)
-class _Words:
-    """The words of a row, in cells that have no amount; whether these begin and end where the row does."""
-
-    cells: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-    """Cells in which what looks like a count is part of the name."""
-    from_start: bool = False
-    to_end: bool = False
+_COLUMNS = frozenset(("code", "item", "items", "description", "desc", "particulars", "artikel", "article"))
+_TOTAL = confused("tot")  # TOT QTY is none of the goods either
+_HEADS = frozenset(("quantity", "price", "amount", "total", "discount"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +42,10 @@ class GoodsRow:
     """A row with an amount: by role, the numbers that an item there may have, and the rows its name may stand in."""
 
     numbers: Mapping[str, Sequence[Decimal]]
-    rows: tuple[_Words, ...]
+    rows: tuple[NameCells, ...]
     """The rows that a name may stand in."""
+    pairs: tuple[tuple[NameCells, NameCells], ...]
+    """The rows one below the other that a name may go over."""
     product: bool
     """Whether a count, a price and an amount come out, so that all three are told."""
     certain: bool
@@ -71,9 +55,14 @@ class GoodsRow:
         """The numbers that a field may have, by its name: a quantity, a price, an amount, or any other."""
         return self.numbers[_role(field)]
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The names that an item in the row may have."""
+        return names_in(self.rows, self.pairs)
+
     def tells(self, field: str) -> bool:
         """Whether a field's number is known to be printed."""
-        return self.product and _role(field) != "other"
+        return _role(field) == "amount" or (self.product and _role(field) != "other")
 
 
 def goods_rows(pages: Iterable[PageIndex], named_below: bool) -> list[GoodsRow]:
@@ -99,7 +88,7 @@ def _named_above(page: PageIndex) -> Iterator[GoodsRow]:
         words = [_words(page, one) for one in near]
         if not any(one.cells for one in words):  # the name's row has an amount too
             words = [_words(page, one) for one in range(max(0, row - 1), row + 1)]
-        yield _goods_row(page, row, near, words, row in complete)
+        yield _goods_row(page, row, near, words, words[-_NEAR:], row in complete)
 
 
 def _named_below(page: PageIndex) -> Iterator[GoodsRow]:
@@ -107,14 +96,17 @@ def _named_below(page: PageIndex) -> Iterator[GoodsRow]:
     for row, after in pairwise([*rows, len(page.rows)]):
         below = range(row + 1, min(after, row + _FAR + 1))
         near = [row, *takewhile(lambda one: not (page.in_row(one) and _is_sum(page, one)), below)]
-        yield _goods_row(page, row, near, [_words(page, one) for one in near], row in complete)
+        words = [_words(page, one) for one in near]
+        yield _goods_row(page, row, near, words, words[:_NEAR], row in complete)
 
 
-def _goods_row(page: PageIndex, row: int, near: Iterable[int], words: Iterable[_Words], certain: bool) -> GoodsRow:
+def _goods_row(
+    page: PageIndex, row: int, near: Iterable[int], words: Sequence[NameCells], two: Sequence[NameCells], certain: bool
+) -> GoodsRow:
     products, numbers = _products(page, row), _by_role(page, row, near, _products(page, row))
     if certain:
         numbers |= {"amount": [_last_amount(page, row)]}
-    return GoodsRow(numbers, tuple(words), bool(products), certain or bool(products))
+    return GoodsRow(numbers, tuple(words), tuple(pairwise(two)), bool(products), certain or bool(products))
 
 
 def _bought(page: PageIndex) -> tuple[list[int], Sequence[int]]:
@@ -159,30 +151,21 @@ def _amount_rows(page: PageIndex) -> Iterator[int]:
 def _head(page: PageIndex, rows: Sequence[int]) -> int:
     """Find the last row of the columns' heads, such as “Qty  Description  Amount”; -1 where there is none."""
     return max(
-        (
-            row
-            for row in range(rows[0] if rows else 0)
-            if not page.in_row(row) and sum(label.role in _HEADS for label in page.labels[row] if not label.part) > 1
-        ),
+        (row for row in range(rows[0] if rows else 0) if not page.in_row(row) and _is_head(page, row)),
         default=-1,
     )
 
 
-def names(found: GoodsRow) -> list[str]:
-    """The names that what stands in a row may have, as printed: they end where a cell, or what was counted, begins.
+def _is_head(page: PageIndex, row: int) -> bool:
+    words = [label for label in page.labels[row] if not label.part]
+    heads = sum(_heads_column(page, row, label) for label in words)
+    return heads > 2 or 2 * heads > max(2, len(words))
 
-    Of `12 GREEN TEA  3.10` these are `12 GREEN TEA` and `GREEN TEA`; one of two rows goes over both.
-    """
-    made: dict[str, None] = {}
-    for row in found.rows:
-        for cell in (*row.cells, *row.also):
-            made |= dict.fromkeys(end for one in _ends_of(cell) for end in (one, _NUMBERED.sub("", one)))
-    for upper, lower in zip(found.rows, found.rows[1:], strict=False):
-        if upper.to_end and lower.from_start:
-            ends, starts = _ends_of(upper.cells[-1]), _starts_of(lower.cells[0])
-            made |= dict.fromkeys(f"{end} {start}" for end in ends for start in starts)
-    named = [name for name in made if re.search(r"[^\W\d_]", name) and not _NO_NAME.fullmatch(name)]
-    return [name for name in named if not _CODE.fullmatch(name)] or named
+
+def _heads_column(page: PageIndex, row: int, label: Label) -> bool:
+    """Whether a word names a column: Qty, Amount, Code, RM."""
+    word = page.rows[row][label.start : label.end]
+    return label.role in _HEADS or word in _COLUMNS or re.fullmatch(SIGN, word) is not None
 
 
 def lists_goods(name: str) -> bool:
@@ -201,8 +184,17 @@ def _by_role(
     """The numbers near a row, by what they may be; those of a product that comes out are what they seem."""
     own, near = _read(page, row), [token for one in near_by for token in _read(page, one)]
     other = _values(near)
-    counts = list(dict.fromkeys(value for token in near for value in _counts(token)))
-    prices, amounts = _values(_exact(page, near)), _values(_exact(page, own))
+    money = _exact(page, own)
+    counts = list(
+        dict.fromkeys(
+            value
+            for token in near
+            if token.number.places != 2 or token not in money[-2:]
+            for value in _counts(token)[:1]
+        )
+    )
+    prices = [value for value in _values(_exact(page, near)) if value]
+    amounts = _values(money)
     if products:
         counts, prices, amounts = (
             list(dict.fromkeys(each)) for each in zip(*(one.values for one in products), strict=True)
@@ -238,15 +230,18 @@ def _products(page: PageIndex, row: int) -> list[_Product]:
 
 
 def _exact(page: PageIndex, tokens: Iterable[Token]) -> list[Token]:
-    """The numbers of some that can be money: with two decimals or more, or all where money is printed without."""
+    """The numbers of some that can be money: with two decimals, with three if none has two, or all if none has any."""
     found = [token for token in tokens if not (token.dated or token.number.percent or token.number.glued)]
-    return [token for token in found if token.number.places >= 2 or page.whole_amounts]
+    found = [
+        token for token in found if not re.match(r"[-/]\d", page.rows[token.row][token.number.end :])
+    ]  # 1.7002-0014
+    return [token for token in found if token.number.places >= 2] if not page.whole_amounts else found
 
 
 def _counts(token: Token) -> list[Decimal]:
-    """What a number can say of how many or how much: 2, 2.00 and 0.535 can, and 2.13 can not."""
+    """What a number can say of how many or how much: 2, 2.00 and 0.535 can, and 2.13 or a code can not."""
     read = () if token.number.money else token.number.readings
-    return [one.value for one in read if one.value == int(one.value) or one.places != 2]
+    return [one.value for one in read if one.value < _MANY and (one.value == int(one.value) or one.places != 2)]
 
 
 def _read(page: PageIndex, row: int) -> list[Token]:
@@ -266,78 +261,22 @@ def _is_sum(page: PageIndex, row: int) -> bool:
     """Whether all words before a row's last number name a sum: “Add GST 6%  1.26”, but not “2  4.80  9.60 SR”."""
     last = max((token.number.start for token in page.in_row(row)), default=0)
     words = [label for label in page.labels[row] if label.start < last]
-    others = [label for label in words if label.role not in SUMS]
+    counts = any(label.text.startswith(_TOTAL) for label in words)
+    others = [label for label in words if label.role not in SUMS and not (counts and label.role == "quantity")]
     if words and words[-1].role in ("discount", "rounding") and _exact(page, page.in_row(row)):  # Member Discount 0.00
         return True
     beside = (page.rows[row][label.start : min(label.end, last)] for label in others)  # the RM of RM21.80
-    return len(words) > len(others) and all(word in _BESIDE_SUMS or re.fullmatch(SIGN, word) for word in beside)
+    return len(words) > len(others) and all(BESIDE_SUMS.fullmatch(word) or re.fullmatch(SIGN, word) for word in beside)
 
 
-def _words(page: PageIndex, row: int) -> _Words:
-    """The words of a row without amounts and counts; none where it names a sum."""
-    if page.in_row(row) and _is_sum(page, row):
-        return _Words()
+def _words(page: PageIndex, row: int) -> NameCells:
+    """The words of a row that may be of a name; none where it names a sum, or has a day and no amount."""
+    sums = page.in_row(row) and _is_sum(page, row)
+    if sums or (row in page.dated_rows and not _exact(page, page.in_row(row))):
+        return NameCells()
     counted = {token.number.text.lower() for product in _products(page, row) for token in product.tokens}
     counted |= {token.number.text for token in page.misread if token.row == row}
-    text = page.page.rows[row].text
-    cells = _cells(text, counted)
-    whole = " ".join(text.split())
-    named = bool(cells) and _is_name(cells[0])
-    also = _cells(text, {word for word in counted if f"{word}x" not in whole.lower()})  # 6  MAYONNAISE 6X  51.00
-    return _Words(
-        tuple(cells),
-        tuple(also),
-        named and whole.startswith(cells[0]),
-        bool(cells) and whole.endswith(cells[-1]),
-    )
-
-
-def _cells(text: str, counted: Collection[str]) -> list[str]:
-    """The runs of words of a row between its columns, amounts and what was counted."""
-    found = [""]
-    for cell in text.split(COLUMN):
-        for word in cell.split():
-            bare = _BESIDE.sub("", word).strip("*")
-            if _MONEY.fullmatch(word) or bare.lower() in counted or (found[-1] == "" and _BESIDE.fullmatch(word)):
-                found.append("")
-            else:
-                found[-1] = f"{found[-1]} {word}".lstrip()
-        found.append("")
-    return [_AT_END.sub("", cell) for cell in found if cell]
-
-
-def _is_name(text: str) -> bool:
-    """Whether a text is no code: more letters than digits, or as short as 70G."""
-    letters, digits = (sum(map(kind, text)) for kind in (str.isalpha, str.isdigit))
-    return letters > digits or (letters > 0 and len(text) <= 5)
-
-
-def _ends_of(cell: str) -> list[str]:
-    """What a cell may say of a name: all of it, without the codes before it, without the flag at its end.
-
-    Of `8239 GREEN TEA SR` these are `GREEN TEA SR` and `GREEN TEA`; of `2 GREEN TEA` the whole, and `GREEN TEA`.
-    """
-    words = cell.split(" ")
-    ends = [len(words), *([len(words) - 1] if len(words) > 1 and _is_flag(words[-1]) else [])]
-    prefixes = list(takewhile(_is_prefix, words[:-1]))
-    after_code = max((at for at, word in enumerate(prefixes, 1) if _CODE.fullmatch(word)), default=0)
-    starts = range(after_code, len(prefixes) + 1)
-    return [" ".join(words[start:end]) for end in ends for start in starts if start < end]
-
-
-def _is_prefix(word: str) -> bool:
-    """Whether a word can be no part of the name behind it: a code, a number, a mark."""
-    return len(word) <= _PREFIX or word.endswith((":", ")")) or any(map(str.isdigit, word))
-
-
-def _starts_of(cell: str) -> list[str]:
-    words = cell.split(" ")
-    return [cell, *([" ".join(words[:-1])] if len(words) > 1 and _is_flag(words[-1]) else [])]
-
-
-def _is_flag(word: str) -> bool:
-    """Whether a word may be the flag of a tax: SR, Z, *; a measure such as 1L is none."""
-    return len(word) <= _FLAG and not any(map(str.isdigit, word))
+    return name_cells(page.page.rows[row].text, counted)
 
 
 def _values(tokens: Iterable[Token]) -> list[Decimal]:

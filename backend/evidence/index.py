@@ -75,6 +75,11 @@ class PageIndex:
         return [Token(row, found, 0) for row, text in enumerate(self.rows) for found in misread(text)]
 
     @cached_property
+    def dated_rows(self) -> frozenset[int]:
+        """The rows with a day or a time."""
+        return frozenset(row for row, _ in (*self.days, *self.clocks))
+
+    @cached_property
     def whole_amounts(self) -> bool:
         """Whether amounts are printed without decimals here, as yen are."""
         return not any(token.number.places == 2 and not token.number.percent for token in self.tokens)

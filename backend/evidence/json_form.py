@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from backend.evidence.goods import MOST, GoodsRow, lists_goods, names
+from backend.evidence.goods import MOST, GoodsRow, lists_goods
 from backend.evidence.labels import role_of
 from backend.evidence.printed import Printed
 
@@ -230,7 +230,7 @@ class Form:
             short_enough = (one for one in long_enough if high is None or len(one) <= high)
             return self._terminal("STRINGS", _either(_literal(one) for one in short_enough if fits(one)))
         if self._row:
-            named = (one for one in names(self._row) if low <= len(one) and (high is None or len(one) <= high))
+            named = (one for one in self._row.names if low <= len(one) and (high is None or len(one) <= high))
             return self._terminal("NAMES", _either(map(_literal, named)))
         if self._of_taxes and self._printed.tax_names:
             return self._terminal("NAMES", _either(map(_literal, self._printed.tax_names)))

@@ -67,6 +67,17 @@ _PHRASES = {
 MONEY = frozenset({"total", "subtotal", "tax", "discount", "change", "cash", "rounding", "tip", "price", "amount"})
 EITHER_SIGN = frozenset({"discount", "change", "rounding"})
 SUMS = MONEY - {"price", "amount"}
+BESIDE_SUMS = re.compile(
+    "add|less|plus|incl|includes|including|included|inclusive|excl|excluded|of|to|at|on|by|in|pay|before|after|no|amt"
+)
+"""The words that stand beside one for a sum: Add GST, Total incl. of VAT."""
+HEADING = (
+    r"(?:(?:official|sales|cash|tax|guest|customer|simplified) ?)*(?:receipt|invoice|bill|check|copy|sales?)|original"
+    r"|duplicate|welcome(?: to)?|powered by.*|thank you.*|please .*"
+    r"|goods sold.*|(?:kunden|bewirtungs|zahlungs)?(?:beleg|rechnung|quittung)|(?:kassen)?(?:bon|zettel)"
+    r"|ticket(?: client| de caisse)?|facture|re[cç]u|scontrino(?: fiscale)?|ricevuta|factura(?: simplificada)?|recibo"
+)
+"""A pattern for the lines that are no name of anything: what kind of paper it is, welcome and thanks."""
 _VAGUE = {None, "amount", "price", "quantity"}
 _LONGEST = 5  # words of a phrase
 _LONG, _LONGEST_SUM = 5, 20  # letters of a phrase in which one may be misread

@@ -13,7 +13,7 @@ from backend.evidence.currencies import signs
 from backend.evidence.folding import flat
 from backend.evidence.goods import GoodsRow, goods_rows, goods_span
 from backend.evidence.index import PageIndex, Token
-from backend.evidence.labels import SUMS, Label, labels
+from backend.evidence.labels import HEADING, SUMS, Label, labels
 from backend.tasks.forms.receipt_schema import CODES
 
 _ROUNDED = Decimal("0.05")  # by how much totals are rounded at most
@@ -35,19 +35,13 @@ _ENDS = re.compile(
     rf" ?(?<!\bs)(?=\([^()]*\d{{4}})| (?=(?:{_OTHER_NUMBER})\b)| (?<=[a-z]{{4}}: )| (?=\d{{5,}}-[a-z]\b)",
     re.IGNORECASE,
 )
-_HEADING = (
-    r"(?:(?:official|sales|cash|tax|guest|customer|simplified) ?)*(?:receipt|invoice|bill|check|copy|sales?)|original"
-    r"|duplicate|welcome(?: to)?|powered by.*|thank you.*|please .*"
-    r"|goods sold.*|(?:kunden|bewirtungs|zahlungs)?(?:beleg|rechnung|quittung)|(?:kassen)?(?:bon|zettel)"
-    r"|ticket(?: client| de caisse)?|facture|re[cç]u|scontrino(?: fiscale)?|ricevuta|factura(?: simplificada)?|recibo"
-)
 _COUNTER = (
     r"(?:store|branch|counter|till|register|reg|pos|table|tisch|mesa|tavolo|terminal|kasse|caisse|caja)\W*(?:no|id)?"
     r"[\W_]*\d\w*|st ?#.*|(?:cashier|server|staff|salesperson|customer|operat\w+|member|es bediente sie|servi par"
     r"|le atiende|pax|guests?|outlet)\b ?\d*\W?[:#\d].*"
 )
 _NO_NAME = re.compile(
-    rf"\W*(?:(?:{_OTHER_NUMBER})\b(?:.*\d.*|\W*(?:id|no|reg)?)|{_HEADING}|{_COUNTER}"
+    rf"\W*(?:(?:{_OTHER_NUMBER})\b(?:.*\d.*|\W*(?:id|no|reg)?)|{HEADING}|{_COUNTER}"
     r"|[a-z]{1,4}\d{5,}-?[a-z]?|\d{7,}-?[a-z]?|\d{5,}-[a-z]|\([^()]*\d{4}[^()]*\)"
     r"|.*:|[a-z ]+[:#]\W*[a-z]{0,3}\d{4,}\w*"
     r"|(?!\W*\d{5}-\d{4}\W*$)(?:[a-z]{2,3}\W)?(?:[^\w,]*\d){7,}|.*\S@\w+\.\w.*|(?:.*\b)?www\..*|https?:.*|)\W*",

@@ -1,11 +1,14 @@
 """What a model that works from text may list as bought: which rows are items, in which order, and what of each."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from backend.evidence.copying import copied
+from backend.evidence.goods import goods_rows
+from backend.evidence.index import index
 from backend.reader.page import Page
 from backend.tasks.forms.receipt_schema import Receipt
 from backend.tasks.presets import receipt
@@ -98,15 +101,18 @@ def test_a_product_is_known_in_every_form_of_its_row(row: list[Any]) -> None:
     [
         ("Green Tea", True),
         ("leaves", True),
-        ("Green Tea leaves", True),
-        ("leaves hand picked", True),
-        ("Green Tea leaves hand picked", False),  # over three rows
+        ("leaves (fresh)", True),
+        ("(fresh) hand picked", True),
+        ("Green Tea leaves (fresh)", False),  # over three rows
         ("Green picked", False),
         ("hand", False),  # a cell's end is left out
+        ("Black Tea", False),  # four rows above the amount
     ],
 )
 def test_a_name_stands_on_two_rows_at_most_and_ends_where_a_cell_does(name: str, allowed: bool) -> None:
-    read = page("Green Tea", "leaves", ["hand picked", (420, "3.10")], ["TOTAL", (420, "3.10")])
+    read = page(
+        "Black Tea", "Green Tea", "leaves", "(fresh)", ["hand picked", (420, "3.10")], ["TOTAL", (420, "3.10")]
+    )
     assert lists(read, item(name, 3.1)) == allowed
 
 
@@ -188,3 +194,46 @@ def test_a_count_is_none_of_the_sums_below() -> None:
 def test_with_more_rows_than_a_grammar_is_made_for_items_come_from_anywhere() -> None:
     rows = [f"Item {number}  {number}.25" for number in range(130)]
     assert lists(page(*rows), item("Item", 9.25), item("Item", 3.25))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["TOT QTY: 9", (420, "106.10")],
+        ["SubTotal Incl GST", (420, "30.00")],
+        ["Total Includes GST 0%", (420, "8.20")],
+        ["1.7002-0014", (420, "ROLL")],
+        ["Member Discount", (420, "0.00")],
+    ],
+)
+def test_a_sum_in_other_words_and_a_code_are_no_goods(row: list[Any]) -> None:
+    read = page(["Tea", (420, "3.50")], row, ["TOTAL", (420, "9.00")])
+    assert lists(read, item("Tea", 3.5))
+    assert goods_rows([index(read)], named_below=False)[0].names == ["Tea"]
+    assert len(goods_rows([index(read)], named_below=False)) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "counts"),
+    [
+        (["2", "Tea", (420, "3.50")], [2]),
+        (["62483", "Tea", (420, "3.50")], []),  # a code
+        (["1.0000", "Tea", (420, "3.50")], [1]),
+        (["Tea", (300, "15.00"), (420, "15.00")], []),  # a price and an amount, none of them fifteen things
+        (["0.535", "Tea", (420, "3.50")], [Decimal("0.535")]),
+    ],
+)
+def test_a_count_is_neither_a_code_nor_an_amount(row: list[Any], counts: list[Any]) -> None:
+    cells: list[Any] = [(20.0 + 100 * at, cell) if isinstance(cell, str) else cell for at, cell in enumerate(row)]
+    (found,) = goods_rows([index(page(cells))], named_below=False)
+    assert list(found.of("quantity")) == counts
+
+
+def test_ten_at_thirteen_is_not_thirteen_at_ten() -> None:
+    (found,) = goods_rows([index(page("Yarn", ["10.00 PKTS X 13.00", (420, "130.00  SR")]))], named_below=False)
+    assert [list(found.of(field)) for field in ("quantity", "unit_price", "amount")] == [[10], [13], [130]]
+
+
+def test_the_columns_heads_are_above_the_first_item() -> None:
+    read = page("Qty of all", "RM  Code", "Tea", ["2 x 3.10", (420, "6.20")])
+    assert goods_rows([index(read)], named_below=False)[0].names == ["Tea"]

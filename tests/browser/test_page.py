@@ -183,10 +183,10 @@ def test_settings_are_the_models_own_until_they_are_set(runtime: Runtime, screen
 
 def test_the_models_line_follows_its_loading(runtime: Runtime, context: BrowserContext) -> None:
     ready = runtime.engine.status
-    runtime.engine.status = EngineStatus("loading", "loading the weights", 4, 10)
+    runtime.engine.status = EngineStatus("loading", "loading the weights", 4 * 10**8, 10**9)
     page = context.new_page()
     page.goto(runtime.url)
-    expect(page.locator("#model")).to_have_text("loading the weights 4/10")
+    expect(page.locator("#model")).to_have_text("loading the weights 0.4 of 1.0 GB")
     runtime.engine.status = EngineStatus("failed", "There is no such model; see --model.")
     expect(page.locator("#model .failure")).to_have_text("There is no such model; see --model.")
     runtime.engine.status = ready

@@ -72,6 +72,7 @@ ARROWS = {
         "backend.reader",
         "backend.tasks.forms",
         "backend.tasks.presets.document",
+        "backend.tasks.presets.receipt",
         "backend.tasks.presets.table",
         "backend.evidence",
     ),

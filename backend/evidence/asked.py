@@ -32,8 +32,12 @@ def amounts_about(question: str, printed: Printed) -> list[Decimal]:
 def asks_when(question: str, pages: Sequence[PageIndex]) -> bool:
     """Whether a question asks for a receipt's day or time."""
     roles = {label.role for label in labels(flat(question))}
-    is_receipt = any(label.role == "total" for page in pages for row in page.labels for label in row)
-    return is_receipt and bool(roles & {"date", "time"} or _WHEN.search(flat(question)))
+    return is_receipt(pages) and bool(roles & {"date", "time"} or _WHEN.search(flat(question)))
+
+
+def is_receipt(pages: Sequence[PageIndex]) -> bool:
+    """Whether a word for a total stands on some pages."""
+    return any(label.role == "total" for page in pages for row in page.labels for label in row)
 
 
 def _named(question: str, printed: Printed) -> Iterator[GoodsRow]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from backend.engine.grammars import fault
-from backend.evidence.asked import amounts_about, asks_when
+from backend.evidence.asked import amounts_about, asks_when, is_receipt
 from backend.evidence.index import PageIndex, index
 from backend.evidence.json_form import Form, Nowhere, Unheld, allowed, numbers, quoted
 from backend.evidence.printed import Printed
@@ -20,6 +20,7 @@ from backend.evidence.tables import TableRow, csv_line, tables
 from backend.reader.page import Page
 from backend.tasks.presets.document import GRAMMAR as ANY_DOCUMENT
 from backend.tasks.presets.document import NOT_SAID
+from backend.tasks.presets.receipt import grammar as receipt_form
 from backend.tasks.presets.table import grammar as any_table
 from backend.tasks.presets.table import grammar_of as table_of
 from backend.types import Grammar
@@ -52,10 +53,13 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     """Make the grammar of an answer in words about pages: its numbers are theirs, as printed or in another form.
 
     Small whole numbers are free, since things can be counted, and words are. Where the question is about something
-    bought, or about when a receipt is of, the numbers are those of it.
+    bought, or about when a receipt is of, the numbers are those of it. One that asks for a receipt as JSON is held to
+    the receipt's form.
     """
     indexed = [index(page) for page in pages]
     printed = Printed(indexed)
+    if re.search(r"\bjson\b", question, re.IGNORECASE) and is_receipt(indexed):
+        return copied(receipt_form(), pages)
     if values := amounts_about(question, printed):
         said = _any(allowed(values, {"type": "number"}))
     elif asks_when(question, indexed):

@@ -4,7 +4,7 @@ import pytest
 
 from backend.engine.grammars import accepts
 from backend.evidence.copying import copied, spoken
-from backend.tasks.presets import document, table
+from backend.tasks.presets import document, receipt, table
 from tests.support.pages import page
 
 
@@ -119,3 +119,8 @@ def test_without_a_day_no_number_is_said_of_one(answer: str, held: bool) -> None
 
 def test_a_page_that_is_no_receipt_may_say_any_of_its_numbers_of_when() -> None:
     assert accepts(spoken("When was it founded?", [page("Founded in 1950", "Members: 4711")]), "In 1950.")
+
+
+def test_a_receipt_that_is_asked_for_as_json_has_the_form_of_one() -> None:
+    assert spoken("Read this as JSON.", [SHOPPING]) == copied(receipt.grammar(), [SHOPPING])
+    assert spoken("What is JSON?", [CHART]).text.startswith("start: ANSWER")

@@ -57,7 +57,7 @@ shapes, formulas of up to 26 symbols, clips of up to four contact sheets.
 TAIL = """
 ## Limits
 
-- Whole receipts and longer formulas are seldom read without a slip: check every figure against the image. What it
+- Every other receipt, and every third formula, has a slip somewhere: check every figure against the image. What it
   copies stands there; that it is the right field is not sure.
 - The example images of the page were chosen among those that it answers right; the table is not.
 - Where the OCR reader errs or finds nothing, Pocket does as well. Receipts among
@@ -75,8 +75,9 @@ Data: drawn by `training/` while training, none stored. The held-out set is the 
 clips come in contact sheets as large as the engine draws them for the model.
 Names for shops and goods in it are in none of the training lists; its fonts ({fonts}; for formulas
 {maths}), its shades of colors, its hands of clocks and its displays are in no training
-drawing, and its seeds differ. No weights were chosen by these figures; once, when those of clips were very low,
-training got more clips, and the tile grew when small print was misread in training and held-out receipts alike.
+drawing, and its seeds differ. No weights were chosen by these figures, but the last two runs were both scored before
+the later one was shipped; once, when those of clips were very low, training got more clips, and the tile grew when
+small print was misread in training and held-out receipts alike.
 Both need the fonts of {packages}.
 """
 

@@ -84,12 +84,14 @@ def _telling(drawn: page_receipts.Receipt) -> bool:
     told = drawn.taxes and drawn.time and drawn.currency and drawn.paid and drawn.address and drawn.subtotal
     past = drawn.day is not None and 2015 < drawn.day.year < 2026
     rows = drawn.page.text.count("\n")
-    small = 1 < len(drawn.goods) < 6 and rows < 28 and drawn.total < 20000
+    small = 2 < len(drawn.goods) < 6 and rows < 28 and drawn.total < 20000
+    taxed = sum(tax.cents or 0 for tax in drawn.taxes)
+    adds_up = (drawn.subtotal or 0) - (drawn.discount or 0) + taxed == drawn.total and "Items" not in drawn.page.text
     plain = drawn.country.name in ("us", "uk") and all(one.quantity for one in drawn.goods)
     plain = plain and not re.search(
         r"^\d+  ", drawn.page.text, re.MULTILINE
     )  # a column that a long name is drawn over
-    return bool(told and past and small and plain)
+    return bool(told and past and small and plain and adds_up)
 
 
 def _begin(drawn: page_receipts.Receipt) -> int:

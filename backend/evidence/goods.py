@@ -23,6 +23,7 @@ from backend.evidence.folding import confused
 from backend.evidence.goods_names import NameCells, name_cells, names_in
 from backend.evidence.index import PageIndex, Token
 from backend.evidence.labels import BESIDE_SUMS, SUMS, Label, role_of
+from backend.reader.page import COLUMN
 
 MOST = 120  # rows with something bought that a grammar is made for; with more, items come from anywhere
 
@@ -260,13 +261,16 @@ def _ends(page: PageIndex, row: int) -> bool:
 def _is_sum(page: PageIndex, row: int) -> bool:
     """Whether all words before a row's last number name a sum: “Add GST 6%  1.26”, but not “2  4.80  9.60 SR”."""
     last = max((token.number.start for token in page.in_row(row)), default=0)
-    words = [label for label in page.labels[row] if label.start < last]
+    cell = page.page.rows[row].text.rfind(COLUMN, 0, last - 1)  # of Item 4  SubTotal Incl GST  30.00 the second
+    said = [label for label in page.labels[row] if label.start < last]
+    beside = [label for label in said if label.start > cell]
+    words = beside if any(label.role in SUMS for label in beside) else said
     counts = any(label.text.startswith(_TOTAL) for label in words)
     others = [label for label in words if label.role not in SUMS and not (counts and label.role == "quantity")]
     if words and words[-1].role in ("discount", "rounding") and _exact(page, page.in_row(row)):  # Member Discount 0.00
         return True
-    beside = (page.rows[row][label.start : min(label.end, last)] for label in others)  # the RM of RM21.80
-    return len(words) > len(others) and all(BESIDE_SUMS.fullmatch(word) or re.fullmatch(SIGN, word) for word in beside)
+    rest = (page.rows[row][label.start : min(label.end, last)] for label in others)  # the RM of RM21.80
+    return len(words) > len(others) and all(BESIDE_SUMS.fullmatch(word) or re.fullmatch(SIGN, word) for word in rest)
 
 
 def _words(page: PageIndex, row: int) -> NameCells:

@@ -201,6 +201,8 @@ def test_with_more_rows_than_a_grammar_is_made_for_items_come_from_anywhere() ->
     [
         ["TOT QTY: 9", (420, "106.10")],
         ["SubTotal Incl GST", (420, "30.00")],
+        ["Item 4", (200, "SubTotal Incl GST"), (420, "30.00")],
+        ["Total Service Tax (10%)", (380, "RM 0.24")],
         ["Total Includes GST 0%", (420, "8.20")],
         ["1.7002-0014", (420, "ROLL")],
         ["Member Discount", (420, "0.00")],

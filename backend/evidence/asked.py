@@ -36,8 +36,19 @@ def asks_when(question: str, pages: Sequence[PageIndex]) -> bool:
 
 
 def is_receipt(pages: Sequence[PageIndex]) -> bool:
-    """Whether a word for a total stands on some pages."""
-    return any(label.role == "total" for page in pages for row in page.labels for label in row)
+    """Whether a word for a total stands beside an amount on some pages."""
+    return any(
+        label.role == "total" and any(token.number.places == 2 for token in page.in_row(row))
+        for page in pages
+        for row, found in enumerate(page.labels)
+        for label in found
+    )
+
+
+def years(pages: Sequence[PageIndex]) -> list[str]:
+    """The numbers of some pages that can be years and are part of no day: “since 1950”."""
+    numbers = (token.number for page in pages for token in page.tokens if not token.dated)
+    return [number.text for number in numbers if re.fullmatch(r"(?:19|20)\d\d", number.text) and not number.glued]
 
 
 def _named(question: str, printed: Printed) -> Iterator[GoodsRow]:

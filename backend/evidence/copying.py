@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from backend.engine.grammars import fault
-from backend.evidence.asked import amounts_about, asks_when, is_receipt
+from backend.evidence.asked import amounts_about, asks_when, is_receipt, years
 from backend.evidence.index import PageIndex, index
 from backend.evidence.json_form import Form, Nowhere, Unheld, allowed, numbers, quoted
 from backend.evidence.printed import Printed
@@ -63,7 +63,7 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     if values := amounts_about(question, printed):
         said = _any(allowed(values, {"type": "number"}))
     elif asks_when(question, indexed):
-        whens = [*printed.values("date"), *printed.values("time")]
+        whens = [*printed.values("date"), *printed.values("time"), *years(indexed)]
         if not whens:
             return Grammar("lark", f"start: {quoted(NO_DATE)}")
         said = _any(whens)

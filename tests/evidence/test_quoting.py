@@ -117,8 +117,14 @@ def test_without_a_day_no_number_is_said_of_one(answer: str, held: bool) -> None
     assert accepts(spoken("When was it?", [page("FL 08654", ["TOTAL", (420, "10.20")])]), answer) == held
 
 
+def test_a_year_may_be_said_of_when() -> None:
+    bill = page("Mill & Sons, since 1950", "19.10.2018", ["TOTAL", (420, "10.20")])
+    assert accepts(spoken("When was it founded?", [bill]), "It was founded in 1950.")
+    assert not accepts(spoken("When was it founded?", [bill]), "It was founded in 1020.")
+
+
 def test_a_page_that_is_no_receipt_may_say_any_of_its_numbers_of_when() -> None:
-    assert accepts(spoken("When was it founded?", [page("Founded in 1950", "Members: 4711")]), "In 1950.")
+    assert accepts(spoken("When was it founded?", [page("Founded in 1950", "Total staff: 4711")]), "In 1950.")
 
 
 def test_a_receipt_that_is_asked_for_as_json_has_the_form_of_one() -> None:

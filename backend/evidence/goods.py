@@ -6,7 +6,7 @@ items come in the order of their rows, each row once. A model that works from te
 
 Example: of `TOY SDN BHD / TEL 03-12 / GREEN TEA / 2 x 3.10  6.20 / TOTAL  6.20` the only row of something bought is
 `2 x 3.10  6.20`: `TOTAL` is a word for a sum, and a row without an amount is none. As 2 times 3.10 is 6.20, these are
-its count, price and amount; its name may be `GREEN TEA`, or `03-12 GREEN TEA`, but not `TOTAL`.
+its count, price and amount; its name may be `GREEN TEA`, or `TEL 03-12 GREEN TEA`, but not `TOTAL`.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def _named_below(page: PageIndex) -> Iterator[GoodsRow]:
 def _goods_row(
     page: PageIndex, row: int, near: Iterable[int], words: Sequence[NameCells], two: Sequence[NameCells], certain: bool
 ) -> GoodsRow:
-    products, numbers = _products(page, row), _by_role(page, row, near, _products(page, row))
+    products = _products(page, row)
+    numbers = _by_role(page, row, near, products)
     if certain:
         numbers |= {"amount": [_last_amount(page, row)]}
     return GoodsRow(numbers, tuple(words), tuple(pairwise(two)), bool(products), certain or bool(products))

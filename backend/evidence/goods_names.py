@@ -134,5 +134,6 @@ def _starts_of(cell: str) -> list[str]:
 
 
 def _is_flag(word: str) -> bool:
-    """Whether a word may be the flag of a tax: SR, Z, *; a measure such as 1L is none."""
-    return len(word) <= _FLAG and not any(map(str.isdigit, word))
+    """Whether a word may be the flag of a tax: SR, Z, ZRL, *; a measure such as 1L is none, and no TEA or EGG."""
+    is_word = len(word) > 2 and re.search("[aeiou]", word, re.IGNORECASE)
+    return len(word) <= _FLAG and not is_word and not any(map(str.isdigit, word))

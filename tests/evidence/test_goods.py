@@ -116,6 +116,11 @@ def test_a_name_stands_on_two_rows_at_most_and_ends_where_a_cell_does(name: str,
     assert lists(read, item(name, 3.1)) == allowed
 
 
+def test_a_short_word_at_its_end_is_part_of_a_name() -> None:
+    read = page("TOY", "GREEN TEA", ["2 x 3.10", (420, "6.20 ZRL")], ["TOTAL", (420, "6.20")])
+    assert [lists(read, item(name, 6.2, 2, 3.1)) for name in ("GREEN TEA", "GREEN", "ZRL")] == [True, False, False]
+
+
 def test_a_word_of_its_own_before_a_name_is_part_of_it() -> None:
     read = page("TOY", ["RAW MELON", (420, "3.10")], ["TOTAL", (420, "3.10")])
     assert [lists(read, item(name, 3.1)) for name in ("RAW MELON", "MELON", "RAW")] == [True, False, False]

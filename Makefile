@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLDER := .venv-5.17
+# The status of tests/support/frozen.py: a browser's test hung, all before it passed; the browser's run last.
+GAVE_UP := 75
 
 .PHONY: help run test test-5.17 check format lock pocket evaluate bench clean
 
@@ -17,7 +19,7 @@ test: check  ## ruff, mypy and every test, the browser's included
 	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
 		command -v $$name >/dev/null && exit 0; \
 	done; $(BIN)/playwright install chromium || true
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(ARGS) || { test $$? = $(GAVE_UP) && $(BIN)/python -m pytest tests/browser; }
 
 test-5.17: $(OLDER)/.ready  ## the engine's tests with transformers 5.17, the newest that Unsloth takes
 	$(OLDER)/bin/python -m pytest tests/engine $(ARGS)

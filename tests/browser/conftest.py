@@ -57,6 +57,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
     if item.stash.get(FROZE, False):
         item.config.get_terminal_writer().line(f"\n{item.nodeid}: Chromium froze; once more", yellow=True)
+        item.config.get_terminal_writer().flush()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
@@ -66,15 +67,22 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(autouse=True)
 def awake(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A limit on the test's time."""
+    """A limit on the test's time, and one on the time that it takes to fail for it."""
 
     def end() -> None:
         request.node.stash[FROZE] = bool(frozen.end_browsers())
 
-    timer = threading.Timer(frozen.LIMIT, end)
-    timer.start()
+    def give_up() -> None:
+        request.config.pluginmanager.getplugin("capturemanager").suspend_global_capture()
+        frozen.give_up(request.session.testsfailed)
+
+    timers = [threading.Timer(frozen.LIMIT, end), threading.Timer(frozen.LIMIT + frozen.GRACE, give_up)]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
     yield
-    timer.cancel()
+    for timer in timers:
+        timer.cancel()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ Box = tuple[int, int, int, int]
 class ImagePart:
     """An image in the media store, or the part of it within `box`.
 
-    `media_id` is the SHA-256 of the file as it came, in hex.
+    `media_id` is a SHA-256 in hex: of the file as it came or, for a sheet that an engine draws, of what is on it.
     """
 
     media_id: str

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -53,13 +53,16 @@ TRIES, WINDOW = 10, 60.0  # failed logins an address may have within so many sec
 _WRONG_HOST = "Open this page under http://127.0.0.1, or start Glimpse with --host."
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
+Names = Callable[[], Sequence[str]]
+"""Called at each request: a public link gets its name only after the server has started."""
+
 
 def build_middleware(
-    max_upload: int, *, host: str, share: bool, login: bool, mcp: bool = False, names: Sequence[str] = ()
+    max_upload: int, *, host: str, share: bool, login: bool, mcp: bool = False, names: Names = tuple
 ) -> list[Middleware]:
     """Build the middleware of a page bound to `host`; `max_upload` in bytes for all files of one upload.
 
-    `names` are host names under which the page is known besides the one a request carries; it may grow later on.
+    `names` tells under which host names the page is known besides the one that a request carries.
     """
     policy = POLICY
     if share:
@@ -114,7 +117,7 @@ class SameOrigin:
     The latter is how a site whose name suddenly points at this machine would read a page that has no login.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None = None, names: Sequence[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None = None, names: Names = tuple) -> None:
         self._app = app
         self._names = names
         self._hosts = None if hosts is None else frozenset(hosts)
@@ -126,7 +129,7 @@ class SameOrigin:
             if self._hosts is not None and not _known(headers.get("host", ""), self._hosts):
                 await PlainTextResponse(_WRONG_HOST, 403)(scope, receive, send)
                 return
-            if scope["method"] not in ("GET", "HEAD") and not _same(headers, self._names):
+            if scope["method"] not in ("GET", "HEAD") and not _same(headers, self._names()):
                 await PlainTextResponse("This request comes from another site.", 403)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

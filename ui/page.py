@@ -183,14 +183,13 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     Raises:
         SettingsError: the port is taken, or the host is none of this machine's.
     """
-    names: list[str] = []
     middleware = build_middleware(
         settings.max_upload_bytes * FILES_AT_ONCE,
         host=settings.host,
         share=settings.share,
         login=bool(settings.auth),
         mcp=settings.mcp and not settings.auth,
-        names=names,
+        names=lambda: [urlsplit(page.share_url).netloc] if page.share_url else [],
     )
     if settings.mcp:  # Gradio warns of every function with a state; the one there is, is no tool
         warnings.filterwarnings("ignore", "This MCP server includes a tool that has a gr.State", UserWarning)
@@ -222,8 +221,6 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
         ) from error
     if page.mcp_server_obj:
         gradio_patches.answer_in_json(page.mcp_server_obj)
-    if public:
-        names.append(urlsplit(public).netloc)
     return local, public
 
 

@@ -1,7 +1,7 @@
 """What may come in and what must go out: pytest tests/ui/test_middleware.py"""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import httpx
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ui import middleware
-from ui.middleware import HEADERS, POLICY, SHARE_HOST, TRIES, WINDOW, build_middleware
+from ui.middleware import HEADERS, POLICY, SHARE_HOST, TRIES, WINDOW, Names, build_middleware
 
 
 async def answer(request: Request) -> Response:
@@ -32,7 +32,7 @@ def client(
     share: bool = False,
     login: bool = False,
     mcp: bool = False,
-    names: Sequence[str] = (),
+    names: Names = tuple,
 ) -> httpx.AsyncClient:
     app = Starlette(
         routes=[Route("/{path:path}", answer, methods=["GET", "POST"])],
@@ -133,7 +133,7 @@ async def test_another_sites_page_can_send_nothing(origin: str | None, status: i
 
 async def test_a_page_behind_a_public_link_knows_its_name() -> None:
     names: list[str] = []
-    async with client(share=True, login=True, names=names) as http:
+    async with client(share=True, login=True, names=lambda: names) as http:
         headers = {"Origin": "https://abc.example"}
         assert (await http.post("/gradio_api/queue/join", headers=headers)).status_code == 403
         names.append("abc.example")

@@ -13,10 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from transformers.models.mllama.processing_mllama import (
-    convert_sparse_cross_attention_mask_to_dense,
-    get_cross_attention_token_mask,
-)
 
 from backend.engine.families.base import (
     GRID,
@@ -30,6 +26,7 @@ from backend.engine.families.base import (
     show_sheets,
     shown_image,
 )
+from backend.engine.families.internals import cross_attention_mask
 from backend.media.clip import Frame
 
 
@@ -117,8 +114,7 @@ class CrossRules:
         """Make the cross-attention mask, which token attends to which tile: (1, tokens, all tiles, 1)."""
         if not tiles:
             return {}
-        spans = get_cross_attention_token_mask(list(ids), self.image_token)
-        dense = convert_sparse_cross_attention_mask_to_dense([spans], [list(tiles)], max(tiles), len(ids))
+        dense = cross_attention_mask(list(ids), self.image_token, list(tiles))
         own = np.concatenate([dense[0, :, number, :count] for number, count in enumerate(tiles)], axis=1)
         return {"cross_attention_mask": torch.from_numpy(own)[None, :, :, None]}
 

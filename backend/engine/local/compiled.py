@@ -20,9 +20,11 @@ from types import MethodType
 from typing import Any
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
-from transformers.cache_utils import Cache, DynamicLayer, StaticLayer
+from transformers import DynamicCache
+from transformers.cache_utils import Cache, DynamicLayer
 from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from backend.engine.families.internals import allow_graphs, declares_one_graph, keep_address, static_layer
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +55,9 @@ class _Fixed:
 
 def can_compile(model: Any) -> bool:
     """Whether a model decodes on a cache of fixed size in one graph; Mllama does from transformers 5.18 on."""
-    # An adapter's wrapper or a quantizer may pass this attribute on, hence the type.
-    if not (isinstance(model, PreTrainedModel) and getattr(model, "_can_compile_fullgraph", False)):
-        return False
-    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
+    return declares_one_graph(model) and all(
+        type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers
+    )
 
 
 class CompiledDecoder:
@@ -71,8 +72,7 @@ class CompiledDecoder:
             options = {"mode": "reduce-overhead", **options}
         self._model = model
         self._plain = MethodType(type(model).forward, model)
-        # Each size is a graph of its own; dynamo gives up after eight by default.
-        torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+        allow_graphs()
         self._compiled = torch.compile(self._plain, backend=backend, fullgraph=True, dynamic=False, **options)
         self._graphs = backend == "inductor"
         self._fixed: dict[Size, _Fixed] = {}
@@ -166,16 +166,11 @@ class CompiledDecoder:
         return scores.clone()  # the next replay of the graph writes over it
 
     def _allocate(self, size: Size) -> _Fixed:
-        layers = []
-        for number in range(self._model.config.get_text_config().num_hidden_layers):
-            held = size.tiles * self.patches if number in self.cross else size.length
-            layers.append(StaticLayer(max_cache_len=held))
-            if held:
-                empty = self._random(0)
-                layers[-1].lazy_initialization(empty, empty)
+        numbers = range(self._model.config.get_text_config().num_hidden_layers)
+        held = [size.tiles * self.patches if number in self.cross else size.length for number in numbers]
+        layers = [static_layer(length, self._random(0)) for length in held]
         mask = torch.full((1, 1, 1, size.length), 0, device=self._model.device, dtype=self._model.dtype)
-        torch._dynamo.mark_static_address(mask)
-        return _Fixed(Cache(layers=layers), mask)
+        return _Fixed(Cache(layers=layers), keep_address(mask))
 
     def _alike(self, size: Size) -> float:
         """The cosine between both ways' scores of one token on a cache of random content."""

@@ -23,12 +23,12 @@ from transformers import (
     AutoProcessor,
     AutoTokenizer,
 )
-from transformers.models.auto import modeling_auto
 from transformers.utils import logging as transformers_logging
 
 from backend.engine.engine import LocalSpec
 from backend.engine.families import family_of
 from backend.engine.families.base import Family, PrefixRules
+from backend.engine.families.internals import IMAGE_TEXT_TYPES, TEXT_TYPES
 from backend.engine.local.hub import Report, fetch, look_ahead, weight_bytes
 from backend.engine.local.sampling import model_sampling
 from backend.engine.local.weights import (
@@ -50,8 +50,6 @@ from backend.types import Capability, ModelInfo
 
 log = logging.getLogger(__name__)
 
-READS_IMAGES = set(modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
-READS_TEXT = set(modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 DEFAULT_CONTEXT = 4096
 
 # In so small a model a matrix product takes microseconds, and threads cost more than they bring: on a machine that is
@@ -102,7 +100,7 @@ def load(spec: LocalSpec, report: Report) -> Loaded:
 def _plan(spec: LocalSpec, folder: Path, weights: int) -> tuple[Any, Checkpoint, Placement]:
     """Read the config in a folder and decide how its checkpoint is loaded here, if it can be and fits."""
     config = _read_config(folder, spec.model)
-    checkpoint = Checkpoint(weights, quantization_of(config), config.model_type in READS_IMAGES, _item(config))
+    checkpoint = Checkpoint(weights, quantization_of(config), config.model_type in IMAGE_TEXT_TYPES, _item(config))
     if not checkpoint.bytes:
         raise ModelNotFound(f"{spec.model} has no safetensors weights; Glimpse opens no other format.")
     placement = place(spec, checkpoint, this_machine())
@@ -157,7 +155,7 @@ def _read_config(folder: Path, model: str) -> Any:
         raise ModelNotFound(
             f"{model} is not a model that this version of transformers knows, or its config.json is broken."
         ) from error
-    if config.model_type not in READS_IMAGES | READS_TEXT:
+    if config.model_type not in IMAGE_TEXT_TYPES | TEXT_TYPES:
         raise ModelNotFound(f"{model} ({config.model_type}) is not a model that reads images and writes text.")
     return config
 

@@ -5,6 +5,7 @@ far from anything they have seen. A question about the whole needs no notes: one
 Knows requests and sheets; the caller passes the function that answers a request.
 """
 
+import hashlib
 import math
 import re
 import time
@@ -105,8 +106,9 @@ class SheetSource:
     def _sheet(self, clip: VideoPart, times: Sequence[float], first: int, cells: int, side: int) -> Sheet:
         last = min(first + cells, len(times)) - 1
         name = f"{clip.media_id} {clip.frames} {clip.start} {clip.end} sheet {first}-{last} {side}"
-        sheet = Sheet(ImagePart(name), clip, first, last, (times[first], times[last]))
-        self._sheets[name] = sheet, side
+        part = ImagePart(hashlib.sha256(name.encode()).hexdigest())
+        sheet = Sheet(part, clip, first, last, (times[first], times[last]))
+        self._sheets[part.media_id] = sheet, side
         return sheet
 
 

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from transformers import BitsAndBytesConfig
 
 from backend.engine.engine import LocalSpec
+from backend.engine.families.internals import unread_4bit_layer
 from backend.errors import ModelFailed, OutOfMemory, SettingsError
 
 Way = Literal["unsloth", "transformers"]
@@ -209,9 +210,8 @@ def check_read(model: Any) -> None:
     Raises:
         ValueError: one was not.
     """
-    for name, module in model.named_modules():
-        if hasattr(module, "set_compute_type") and getattr(module.weight, "quant_state", None) is None:
-            raise ValueError(f"{name} is not in 4 bits")
+    if name := unread_4bit_layer(model):
+        raise ValueError(f"{name} is not in 4 bits")
 
 
 def _empty(kind: Any, config: Any) -> Any:

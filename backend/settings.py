@@ -17,7 +17,7 @@ from typing import Any
 
 from platformdirs import user_data_path
 
-from backend.engine.engine import Compile, EngineSpec, LocalSpec, Quantization, ScriptedSpec
+from backend.engine.engine import Compile, EngineSpec, Loader, LocalSpec, Quantization, ScriptedSpec
 from backend.errors import SettingsError
 from backend.types import ReaderPolicy
 
@@ -129,6 +129,10 @@ class Settings:
     compile: Compile = _option(  # noqa: RUF009 (a dataclasses.field)
         "model", "decode by compiled code: auto, on or off", "off", metavar="C", read=one_of("auto", "on", "off")
     )
+    loader: Loader = _option(  # noqa: RUF009 (a dataclasses.field)
+        "model", "load with transformers, or with unsloth where that is installed", "transformers", metavar="L",
+        read=one_of("transformers", "unsloth"),
+    )  # fmt: skip
     reader: ReaderPolicy = _option(  # noqa: RUF009 (a dataclasses.field)
         "model", "give the model the text on images: auto (one trained for it), always or never", "auto", metavar="R",
         read=one_of("auto", "always", "never"),
@@ -182,6 +186,7 @@ class Settings:
             adapter=self.adapter,
             offline=self.offline,
             compile=self.compile,
+            loader=self.loader,
             queue_size=self.queue_size,
             cache_bytes=None if self.cache_gb is None else int(self.cache_gb * 2**30),
         )

@@ -278,7 +278,7 @@ def test_a_password_that_was_made_up_is_said(capsys: pytest.CaptureFixture[str])
     ]
 
 
-BIG = Machine((Gpu("RTX 4090", 24 * 2**30, 22 * 2**30),), 30 * 2**30, cuda_torch=True, bitsandbytes=True)
+BIG = Machine((Gpu("RTX 4090", 24 * 2**30, 22 * 2**30),), 30 * 2**30, torch_cuda="13.0", bitsandbytes=True)
 
 
 def test_models_lists_the_catalogue_against_this_machine(
@@ -302,7 +302,7 @@ def test_the_choice_of_the_model_is_one_line_in_the_log(
         assert engine_spec(Settings(queue_size=3)).model == FLAGSHIP.id
     assert [record.message for record in caplog.records] == [
         "The model is Llama 3.2 11B Vision in 4 bits through bitsandbytes: the RTX 4090 has 22.0 GiB free and "
-        "10.0 GiB are needed."
+        "8.8 GiB are needed."
     ]
 
 

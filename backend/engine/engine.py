@@ -33,6 +33,7 @@ class Engine(Protocol):
 
 Quantization = Literal["auto", "4bit", "8bit", "none"]
 Compile = Literal["auto", "on", "off"]
+Loader = Literal["transformers", "unsloth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class LocalSpec:
     "cpu", "cuda" or a torch device such as "cuda:1". `adapter` is a LoRA adapter, id or folder. `offline` forbids the
     network. `compile` is whether decoding is compiled; "auto" does it on a CUDA GPU. `queue_size` bounds the requests
     that wait, `cache_bytes` what is kept between answers; None derives it from the memory that the model leaves free.
+    `loader` is the library that loads the model; Unsloth's has layers of its own, by which nothing is reused.
     """
 
     model: str
@@ -52,6 +54,7 @@ class LocalSpec:
     adapter: str | None = None
     offline: bool = False
     compile: Compile = "off"
+    loader: Loader = "transformers"
     queue_size: int = 16
     cache_bytes: int | None = None
 

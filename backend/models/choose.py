@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import get_args
 
 from backend.engine.engine import EngineSpec, Quantization
-from backend.models.catalog import CATALOG, FLAGSHIP, GIB, POCKET, UNQUANTIZED, Entry, name_of
+from backend.models.catalog import CATALOG, GIB, LADDER, POCKET, UNQUANTIZED, Entry, name_of
 from backend.models.hardware import Gpu, Machine
 from backend.settings import Settings
 
 _FORMS: dict[Quantization, str] = {"none": "full precision", "8bit": "8 bits", "4bit": "4 bits"}
-_NO_GPU = {"auto": "there is no CUDA GPU", "cuda": "there is no such CUDA GPU"}
 _HEAD = ("--model", "sees", "context", "GiB in 4 bits, 8 bits, full", "fits here", "licence")
+LARGEST_ON_CPU = 6 * GIB  # of 4 bits; bitsandbytes takes minutes for a page with a larger model on a CPU
 _FILE = "model.json"  # in the data folder
 
 _log = logging.getLogger(__name__)
@@ -31,36 +31,58 @@ class Choice:
 
 
 def choose_default(machine: Machine, settings: Settings) -> Choice:
-    """Llama 3.2 11B Vision where the machine has the GPU for it and the settings allow it, else Pocket."""
-    entry = FLAGSHIP if settings.quantization in ("auto", "4bit") else UNQUANTIZED
+    """The first model of the ladder that the machine's GPU has room for and the settings allow, else Pocket."""
     gpu = _gpu(machine, settings.device)
     if gpu is None:
-        return _pocket(settings, _NO_GPU.get(settings.device.partition(":")[0], f"--device is {settings.device}"))
+        return _pocket(settings, _no_gpu(machine, settings.device))
+    if obstacle := machine.obstacle(gpu):
+        return _pocket(settings, obstacle)
+    if settings.quantization != "none" and not machine.bitsandbytes:
+        return _pocket(settings, "bitsandbytes is not installed")
+    refused: list[str] = []
+    for entry in LADDER if settings.quantization in ("auto", "4bit") else (UNQUANTIZED, *LADDER[1:]):
+        reason = _refused(entry, gpu, machine, settings)
+        if reason is None:
+            return _on_gpu(entry, gpu, machine, settings, refused)
+        refused.append(f"{_short(entry)} {reason}")
+    return _pocket(settings, "; ".join(refused))
+
+
+def _refused(entry: Entry, gpu: Gpu, machine: Machine, settings: Settings) -> str | None:
+    """Why a model is not the default on a GPU that can be used, as the end of a sentence; None if it is."""
     need = entry.need.bytes(settings.quantization)
-    if not machine.cuda_torch:
-        return _pocket(settings, f"the installed PyTorch is no CUDA build and cannot use the {gpu.name}")
-    if settings.quantization != "none" and not (machine.bitsandbytes or machine.unsloth):
-        return _pocket(settings, "neither bitsandbytes nor Unsloth is installed")
     if gpu.free < need:
-        return _pocket(settings, f"the {gpu.name} has {_gib(gpu.free)} free and {UNQUANTIZED.name} needs {_gib(need)}")
+        return f"needs {_gib(need)} and the {gpu.name} has {_gib(gpu.free)} free"
+    if missing := machine.missing(entry.packages):
+        return f"needs {' and '.join(missing)}, which is not installed (pip install {' '.join(missing)})"
     if settings.offline and entry.id not in machine.models:
-        return _pocket(settings, f"{entry.id} was not fetched yet and --offline is set")
-    form = {"auto": "4 bits", "4bit": "4 bits", "8bit": "8 bits", "none": "full precision"}[settings.quantization]
-    way = "Unsloth" if machine.unsloth else "transformers" if settings.quantization == "none" else "bitsandbytes"
-    room = f"the {gpu.name} has {_gib(gpu.free)} free and {_gib(need)} are needed"
-    quantization: Quantization = "4bit" if settings.quantization == "auto" else settings.quantization
-    return Choice(entry.id, quantization, f"{UNQUANTIZED.name} in {form} through {way}: {room}")
+        return "was not fetched yet and --offline is set"
+    return None
+
+
+def _on_gpu(entry: Entry, gpu: Gpu, machine: Machine, settings: Settings, refused: list[str]) -> Choice:
+    form: Quantization = "4bit" if settings.quantization == "auto" else settings.quantization
+    way = "Unsloth" if settings.loader == "unsloth" else "transformers" if form == "none" else "bitsandbytes"
+    room = f"the {gpu.name} has {_gib(gpu.free)} free and {_gib(entry.need.bytes(form))} are needed"
+    why = f"{_short(entry)} in {_FORMS[form]} through {way}: {room}"
+    return Choice(entry.id, form, "; ".join((why, *refused)))
+
+
+def _short(entry: Entry) -> str:
+    return entry.name.removesuffix(", 4 bits")
 
 
 def best(entry: Entry, machine: Machine) -> tuple[str, Quantization] | None:
     """Find where a model runs on this machine, in the most precise form that fits; None if it is too large."""
-    if machine.gpus and machine.cuda_torch:
+    gpu = machine.roomiest
+    if gpu and not machine.obstacle(gpu):
         for quantization in _FORMS:
-            if entry.need.bytes(quantization) <= machine.gpus[0].free:
+            if entry.need.bytes(quantization) <= gpu.free:
                 return "GPU", quantization
-    for quantization in _FORMS:
-        if quantization != "8bit" and entry.need.bytes(quantization, cpu=True) <= machine.memory_free:
-            return "CPU", quantization
+    if entry.need.bytes("none", cpu=True) <= machine.memory_free:
+        return "CPU", "none"
+    if entry.need.bytes("4bit", cpu=True) <= min(machine.memory_free, LARGEST_ON_CPU):
+        return "CPU", "4bit"
     return None
 
 
@@ -75,10 +97,21 @@ def _pocket(settings: Settings, reason: str) -> Choice:
 
 
 def _gpu(machine: Machine, device: str) -> Gpu | None:
-    if device != "auto" and not device.startswith("cuda"):
+    """The GPU that the model would be loaded to: the roomiest where none is named."""
+    if device == "auto":
+        return machine.roomiest
+    if not device.startswith("cuda"):
         return None
     number = int(device.partition(":")[2] or 0)
     return machine.gpus[number] if number < len(machine.gpus) else None
+
+
+def _no_gpu(machine: Machine, device: str) -> str:
+    if device.startswith("cuda"):
+        return "there is no such CUDA GPU"
+    if device != "auto":
+        return f"--device is {device}"
+    return "nvidia-smi did not answer, so no CUDA GPU is known" if machine.silent_driver else "there is no CUDA GPU"
 
 
 def _gib(size: float) -> str:

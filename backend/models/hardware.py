@@ -4,58 +4,117 @@ import importlib.util
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-_TIMEOUT = 5.0  # seconds for nvidia-smi, which is slow where the driver sleeps
-_COLUMNS = "index,uuid,name,memory.total,memory.free"
+_TIMEOUT = 20.0  # seconds for nvidia-smi, which is slow without persistence mode and with many cards
+_COLUMNS = "index,uuid,name,memory.total,memory.free,driver_version,compute_cap"
+_OLD_COLUMNS = _COLUMNS.removesuffix(",compute_cap")  # drivers before 2022 do not know the last
 _MIB = 2**20
+
+CUDA_NEEDS = {11: (450, (3, 5)), 12: (525, (5, 0)), 13: (580, (7, 5))}
+"""For each major version of CUDA the oldest driver and the lowest compute capability.
+
+Of the drivers: NVIDIA, CUDA Compatibility, table 1; of the cards: the release notes of CUDA 11, 12 and 13.
+"""
+OLDER_BUILD = "install a PyTorch for CUDA 12.6 (https://pytorch.org/get-started/locally)"
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A CUDA GPU that programs may use; memory in bytes."""
+    """A CUDA GPU that programs may use; memory in bytes.
+
+    `index` is the number that PyTorch has for it. `driver` is the driver's version and `compute` the compute
+    capability, ("580.82", (8, 9)); "" and None where the driver does not say.
+    """
 
     name: str
     total: int
     free: int
+    index: int = 0
+    driver: str = ""
+    compute: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """A machine: its GPUs in the order in which CUDA numbers them, its free memory in bytes, and what is installed.
 
-    `models` are the ids of the models that were fetched before, perhaps not to the end.
+    `torch_cuda` is the version of CUDA that PyTorch was built for, such as "13.0", "" where it was built for none.
+    `silent_driver` is true where nvidia-smi is there and did not answer in time. `models` are the ids of the models
+    that were fetched before, perhaps not to the end.
     """
 
     gpus: tuple[Gpu, ...] = ()
     memory_free: int = 0
-    cuda_torch: bool = False
+    torch_cuda: str = ""
     bitsandbytes: bool = False
-    unsloth: bool = False
+    torchvision: bool = False
     models: frozenset[str] = frozenset()
+    silent_driver: bool = False
+
+    def missing(self, packages: Sequence[str]) -> list[str]:
+        """Those of `packages`, by the names that pip has for them, that are not installed."""
+        return [name for name in packages if not getattr(self, name)]
+
+    @property
+    def roomiest(self) -> Gpu | None:
+        """The GPU with the most free memory."""
+        return max(self.gpus, key=lambda gpu: gpu.free, default=None)
+
+    def obstacle(self, gpu: Gpu) -> str | None:
+        """Say why the installed PyTorch cannot use a GPU, and what to do, as a part of a sentence; None if it can."""
+        if not self.torch_cuda:
+            return f"the installed PyTorch is no CUDA build and cannot use the {gpu.name}"
+        major = int(self.torch_cuda.partition(".")[0])
+        driver, compute = CUDA_NEEDS.get(major, (0, (0, 0)))
+        if gpu.driver and int(gpu.driver.partition(".")[0]) < driver:
+            return (
+                f"the NVIDIA driver {gpu.driver} is too old for the installed PyTorch (CUDA {major} needs {driver} or "
+                f"newer): update the driver, or {OLDER_BUILD}"
+            )
+        if gpu.compute and gpu.compute < compute:
+            return (
+                f"the {gpu.name} is too old for the installed PyTorch (it has compute capability "
+                f"{'.'.join(map(str, gpu.compute))}, CUDA {major} needs {'.'.join(map(str, compute))}): {OLDER_BUILD}"
+            )
+        return None
 
 
 def probe() -> Machine:
     """Find out what this machine has now."""
+    rows = _ask_driver()
     return Machine(
-        gpus=tuple(_gpus()),
+        gpus=tuple(_gpus(rows or [])),
         memory_free=memory_free(),
-        cuda_torch=_cuda_torch(),
+        torch_cuda=_torch_cuda(),
         bitsandbytes=importlib.util.find_spec("bitsandbytes") is not None,
-        unsloth=importlib.util.find_spec("unsloth") is not None,
+        torchvision=importlib.util.find_spec("torchvision") is not None,
         models=_models(),
+        silent_driver=rows is None,
     )
 
 
-def _gpus() -> Iterator[Gpu]:
-    for _, _, name, total, free in _visible(list(_ask_driver()), os.environ.get("CUDA_VISIBLE_DEVICES")):
-        with suppress(ValueError):  # "[N/A]" where memory is shared with the CPU
-            yield Gpu(name, int(total) * _MIB, int(free) * _MIB)
+def _gpus(rows: list[list[str]]) -> Iterator[Gpu]:
+    visible = _visible(rows, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    for number, (_, _, name, total, free, driver, *compute) in enumerate(visible):
+        shared = not (total.isdigit() and free.isdigit())  # "[N/A]" where the GPU uses the machine's own memory
+        yield Gpu(
+            name,
+            int(psutil.virtual_memory().total) if shared else int(total) * _MIB,
+            memory_free() if shared else int(free) * _MIB,
+            number,
+            driver if re.match(r"\d", driver) else "",
+            _compute(*compute),
+        )
+
+
+def _compute(text: str = "") -> tuple[int, int] | None:
+    major, _, minor = text.partition(".")
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
 
 
 def _visible(rows: list[list[str]], names: str | None) -> Iterator[list[str]]:
@@ -70,16 +129,19 @@ def _visible(rows: list[list[str]], names: str | None) -> Iterator[list[str]]:
         yield found[0]
 
 
-def _ask_driver() -> Iterator[list[str]]:
-    command = ["nvidia-smi", f"--query-gpu={_COLUMNS}", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return
-    for line in answer.splitlines():
-        cells = [cell.strip() for cell in line.split(",")]
-        if len(cells) == len(_COLUMNS.split(",")):
-            yield cells
+def _ask_driver() -> list[list[str]] | None:
+    """The driver's rows of `_COLUMNS`, without the last where it does not know that; None if it does not answer."""
+    for columns in (_COLUMNS, _OLD_COLUMNS):
+        command = ["nvidia-smi", f"--query-gpu={columns}", "--format=csv,noheader,nounits"]
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=True).stdout
+        except subprocess.TimeoutExpired:
+            return None
+        except (OSError, subprocess.SubprocessError):
+            continue
+        rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines()]
+        return [row for row in rows if len(row) == len(columns.split(","))]
+    return []
 
 
 def memory_free() -> int:
@@ -93,13 +155,14 @@ def memory_free() -> int:
     return min(free)
 
 
-def _cuda_torch() -> bool:
-    """Whether the installed torch is a build for CUDA; its version file is read, not run."""
+def _torch_cuda() -> str:
+    """The version of CUDA that the installed torch was built for, "" for none; its version file is read, not run."""
     spec = importlib.util.find_spec("torch")
     if not spec or not spec.origin:
-        return False
+        return ""
     version = _read(str(Path(spec.origin).with_name("version.py")))
-    return re.search(r"^cuda\b[^=]*=\s*['\"]", version, re.MULTILINE) is not None
+    found = re.search(r"^cuda\b[^=]*=\s*['\"]([\d.]+)", version, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _models() -> frozenset[str]:

@@ -98,10 +98,13 @@ class ModelSwitch:
             return here
         if on_cpu:
             return replace(here, memory_free=here.memory_free + int(used))
-        first, *others = here.gpus
-        return replace(here, gpus=(replace(first, free=min(first.total, first.free + int(used))), *others))
+        own = next((gpu for gpu in here.gpus if gpu.name == model.device), here.gpus[0])
+        freed = replace(own, free=min(own.total, own.free + int(used)))
+        return replace(here, gpus=tuple(freed if gpu == own else gpu for gpu in here.gpus))
 
 
 def _note(entry: Entry, place: str | None, here: Machine) -> str:
+    if missing := here.missing(entry.packages):
+        return f"first run: pip install {' '.join(missing)}"
     fetched = "fetched" if entry.id in here.models else "login needed" if entry.gated else ""
     return ", ".join(filter(None, (place or "too large here", fetched)))

@@ -27,12 +27,9 @@ from backend.engine.local import load as load_module
 from backend.engine.local.hub import Ahead, fetch, look_ahead
 from backend.engine.local.load import Loaded, load
 from backend.engine.local.weights import (
-    Accelerator,
-    Checkpoint,
     Placement,
     bytes_of,
     check_room,
-    place,
     quantization_of,
 )
 from backend.errors import (
@@ -42,24 +39,14 @@ from backend.errors import (
     ModelNotFound,
     NoNetwork,
     OutOfMemory,
-    SettingsError,
     StorageError,
 )
 from backend.types import ModelInfo, SamplingParams
 from tests.support import tiny
 
-GPU = Accelerator(cuda=True, bfloat16=True, bitsandbytes=True)
-UNSLOTH = Accelerator(cuda=True, bfloat16=True, bitsandbytes=True, unsloth=True)
-BIG = Checkpoint(bytes=21 * 2**30)
-
 
 def quietly(done: int, total: int) -> None:
     pass
-
-
-def placed(checkpoint: Checkpoint, machine: Accelerator, **options: Any) -> tuple[str, str, int | None, str]:
-    found = place(LocalSpec("owner/name", **options), checkpoint, machine)
-    return found.way, found.device, found.bits, found.precision
 
 
 def test_each_kind_of_checkpoint_gets_its_family(models: dict[str, Loaded]) -> None:
@@ -106,23 +93,6 @@ def test_one_line_says_how_the_model_is_loaded_and_why(
     assert [record.getMessage() for record in caplog.records] == [
         f"loading {checkpoints['llama']} with transformers on cpu in fp32: on a CPU full precision is the fastest"
     ]
-
-
-def test_the_way_is_chosen_by_what_the_machine_has() -> None:
-    assert placed(BIG, Accelerator(bitsandbytes=True)) == ("transformers", "cpu", None, "fp32")
-    assert placed(BIG, GPU) == ("transformers", "cuda", 4, "NF4")
-    assert placed(BIG, UNSLOTH) == ("unsloth", "cuda", 4, "NF4")
-    assert placed(BIG, Accelerator(cuda=True)) == ("transformers", "cuda", None, "fp16")
-    assert placed(Checkpoint(bytes=2**20), GPU) == ("transformers", "cuda", None, "bf16")
-    assert placed(Checkpoint(2**33, reads_images=False), UNSLOTH) == ("transformers", "cuda", 4, "NF4")
-
-
-def test_what_is_asked_for_is_done() -> None:
-    assert placed(BIG, UNSLOTH, device="cpu") == ("transformers", "cpu", None, "fp32")
-    assert placed(BIG, GPU, quantization="none") == ("transformers", "cuda", None, "bf16")
-    assert placed(BIG, GPU, quantization="8bit", device="cuda:1") == ("transformers", "cuda:1", 8, "8-bit")
-    assert placed(BIG, Accelerator(bitsandbytes=True), quantization="4bit") == ("transformers", "cpu", 4, "NF4")
-    assert placed(BIG, UNSLOTH, adapter="owner/lora")[0] == "transformers"
 
 
 def test_what_will_not_fit_is_said_before_it_is_loaded(
@@ -207,18 +177,6 @@ def test_what_is_here_or_cannot_be_looked_at_is_not_looked_at(
     assert len(asked) == 1
     monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: 1 / 0)
     assert look_ahead("owner/name", None, offline=False) is None
-
-
-def test_a_checkpoint_that_is_quantized_is_loaded_as_it_is() -> None:
-    quantized = Checkpoint(2**33, quantization="bitsandbytes NF4")
-    assert placed(quantized, GPU, quantization="8bit") == ("transformers", "cuda", None, "bitsandbytes NF4")
-    with pytest.raises(ModelFailed, match=r"pip install bitsandbytes$"):
-        placed(quantized, Accelerator())
-
-
-def test_a_gpu_that_is_not_there_gets_a_sentence() -> None:
-    with pytest.raises(SettingsError, match=r"^PyTorch finds no CUDA GPU on this machine"):
-        placed(BIG, Accelerator(), device="cuda")
 
 
 @pytest.mark.parametrize(
@@ -397,36 +355,71 @@ def test_an_adapter_is_put_over_the_model(
         load(spec, quietly)
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_unsloth_loads_where_it_is_and_transformers_where_it_fails(
-    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch, fails: bool
-) -> None:
-    given: list[dict[str, Any]] = []
-    prepared: list[Any] = []
+class FastVisionModel:
+    """Stands in for Unsloth's, which runs on CUDA alone."""
+
+    given: list[dict[str, Any]]
+    prepared: list[Any]
+    error: Exception | None = None
+
+    @classmethod
+    def from_pretrained(cls, folder: str, **options: Any) -> tuple[Any, None]:
+        cls.given.append(options)
+        if cls.error:
+            raise cls.error
+        return LlavaForConditionalGeneration.from_pretrained(folder), None
+
+    @classmethod
+    def for_inference(cls, model: Any) -> None:
+        cls.prepared.append(model)
+
+
+@pytest.fixture
+def unsloth(monkeypatch: pytest.MonkeyPatch) -> type[FastVisionModel]:
     for name in ("UNSLOTH_DISABLE_STATISTICS", "UNSLOTH_COMPILE_LOCATION"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-
-    class FastVisionModel:
-        @staticmethod
-        def from_pretrained(folder: str, **options: Any) -> tuple[Any, None]:
-            given.append(options)
-            if fails:
-                raise NotImplementedError("not this one")
-            return LlavaForConditionalGeneration.from_pretrained(folder), None
-
-        for_inference = staticmethod(prepared.append)
-
+    monkeypatch.setattr(FastVisionModel, "given", [], raising=False)
+    monkeypatch.setattr(FastVisionModel, "prepared", [], raising=False)
     monkeypatch.setitem(sys.modules, "unsloth", SimpleNamespace(FastVisionModel=FastVisionModel))
-    placement = Placement("unsloth", "cpu", torch.float32, 4 if not fails else None, "NF4", "because")
+    placement = Placement("unsloth", "cpu", torch.float32, 4, "NF4", "because")
     monkeypatch.setattr(load_module, "place", lambda *_: placement)
+    return FastVisionModel
+
+
+def test_unsloth_loads_without_code_of_strangers_and_without_counting_its_users(
+    checkpoints: dict[str, Path], unsloth: type[FastVisionModel]
+) -> None:
     loaded = load(LocalSpec(str(checkpoints["llava"])), quietly)
-    assert [(one["trust_remote_code"], one["use_safetensors"], one["local_files_only"]) for one in given] == [
-        (False, True, True)
-    ]
-    assert [one["load_in_4bit"] for one in given] == [not fails]
-    assert prepared == ([] if fails else [loaded.model])
+    assert unsloth.given == [
+        {
+            "load_in_4bit": True, "load_in_8bit": False, "dtype": torch.float32, "device_map": "cpu",
+            "use_safetensors": True, "trust_remote_code": False, "local_files_only": True,
+        }
+    ]  # fmt: skip
+    assert unsloth.prepared == [loaded.model]
     assert os.environ["UNSLOTH_DISABLE_STATISTICS"] == "1"
     assert Path(os.environ["UNSLOTH_COMPILE_LOCATION"]).is_absolute()
     # What Unsloth puts into a model is not known to continue on a kept cache exactly.
     assert loaded.prefix is None
+
+
+def test_a_bitsandbytes_that_lacks_its_library_says_which() -> None:
+    error = RuntimeError("bitsandbytes library missing: libbitsandbytes_cuda131.so\nA long explanation follows.")
+    assert str(failures.loading(error, "owner/name")) == (
+        "bitsandbytes does not work here (bitsandbytes library missing: libbitsandbytes_cuda131.so); "
+        "--quantization none does without it."
+    )
+
+
+def test_where_unsloth_fails_no_second_model_is_loaded_beside_the_first(
+    checkpoints: dict[str, Path], unsloth: type[FastVisionModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LlavaForConditionalGeneration, "from_pretrained", lambda *_, **__: pytest.fail("a second"))
+    monkeypatch.setattr(unsloth, "error", NotImplementedError("not this one"))
+    with pytest.raises(ModelFailed, match=r"^Unsloth could not load this model; leave --loader out, the log says"):
+        load(LocalSpec(str(checkpoints["llava"])), quietly)
+    monkeypatch.setattr(unsloth, "error", torch.OutOfMemoryError("full"))
+    with pytest.raises(torch.OutOfMemoryError):
+        load(LocalSpec(str(checkpoints["llava"])), quietly)
+    assert len(unsloth.given) == 2

@@ -1,8 +1,12 @@
 """Memory is counted before an answer is started, and less is shown where it would not do."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
-from transformers import MllamaConfig
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import DynamicCache, MllamaConfig, MllamaForConditionalGeneration
 from transformers.models.mllama.configuration_mllama import MllamaTextConfig, MllamaVisionConfig
 
 from backend.engine.local import memory
@@ -15,6 +19,7 @@ from backend.engine.local.vision_cache import VisionCache
 from backend.errors import OutOfMemory
 from backend.types import GenerationRequest, Message, Progress, SamplingParams, Usage
 from tests.support.engine import EventSink, Store, clip, end, image, request
+from tests.support.live_bytes import LiveBytes
 from tests.support.messages import assistant, user
 
 # Llama 3.2 11B Vision, but for what does not count here.
@@ -23,6 +28,15 @@ FLAGSHIP = MllamaConfig(
     vision_config=MllamaVisionConfig(image_size=560, max_num_tiles=4),
 )
 PARITY = SamplingParams(max_new_tokens=8, temperature=0)
+
+
+def flagship() -> MllamaForConditionalGeneration:
+    """A model of the true shape; within FakeTensorMode it has no values and takes no memory."""
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        return MllamaForConditionalGeneration(FLAGSHIP).eval()
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def answered(generator: Generator, asked: GenerationRequest) -> tuple[Usage, list[str]]:
@@ -37,6 +51,43 @@ def test_the_flagship_takes_what_its_facts_say() -> None:
     features = 1601 * 4096 * 2
     assert needs.tile - features == 52_461_568
     assert 64 * 4 * (needs.tile - features) == pytest.approx(13.4e9, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "tiles"), [(300, 4), (300, 16), (300, 64), (3000, 4), (3000, 16), (8000, 0), (8000, 4)]
+)
+def test_the_forecast_for_the_flagship_is_what_its_tensors_take_or_a_third_more(tokens: int, tiles: int) -> None:
+    with FakeTensorMode():
+        model, patches = flagship(), 1601
+        features = [torch.zeros(1, patches, 4096, dtype=torch.bfloat16) for _ in range(tiles)]
+        seen: dict[str, torch.Tensor] = {}
+        with torch.no_grad(), LiveBytes() as live:
+            if tiles:
+                mask = torch.ones(1, tokens, tiles, 1, dtype=torch.bfloat16)
+                seen = {"cross_attention_states": torch.cat(features), "cross_attention_mask": mask}
+            ids, cache = torch.zeros(1, tokens, dtype=torch.int64), DynamicCache(config=FLAGSHIP)
+            model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1, **seen)
+    needs = replace(footprint(FLAGSHIP, torch.bfloat16), vision_encoding=0)
+    prompt = Prompt({}, [0] * tokens, None, (), tiles, images=0, frames=0, step=0)
+    forecast = needs.of(prompt, 0) - sum(each.nbytes for each in features)
+    assert 0.97 * live.peak <= forecast <= 4 / 3 * live.peak  # its own peak varies by what is collected when
+
+
+def test_the_forecast_for_encoding_an_image_is_what_its_tensors_take() -> None:
+    with FakeTensorMode():
+        tower = flagship().model.vision_model
+        pixels = torch.zeros(1, 1, 4, 3, 560, 560, dtype=torch.bfloat16)
+        one, all_tiles = torch.ones(1, 1, dtype=torch.int64), torch.ones(1, 1, 4, dtype=torch.int64)
+        with torch.no_grad(), LiveBytes() as live:
+            tower(pixel_values=pixels, aspect_ratio_ids=one, aspect_ratio_mask=all_tiles)
+    assert live.peak == pytest.approx(footprint(FLAGSHIP, torch.bfloat16).vision_encoding, rel=0.03)
+
+
+def test_four_bits_need_room_for_the_largest_weight_as_it_is_computed_with() -> None:
+    quantized = copy.deepcopy(FLAGSHIP)
+    quantized.quantization_config = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    plain = footprint(FLAGSHIP, torch.bfloat16)
+    assert footprint(quantized, torch.bfloat16) == replace(plain, weight=14336 * 4096 * 2)
 
 
 def test_a_text_model_counts_its_tokens_alone(models: dict[str, Loaded]) -> None:

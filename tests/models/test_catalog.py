@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.models.catalog import CATALOG, FLAGSHIP, POCKET, UNQUANTIZED, Entry, Need, find
+from backend.models import choose
+from backend.models.catalog import CATALOG, FLAGSHIP, POCKET, QWEN3_VL_4B, SMOLVLM2_2B, UNQUANTIZED, Entry, Need, find
 from backend.models.choose import Choice, choose_default, fit
 from backend.models.hardware import Gpu, Machine
 from backend.settings import Settings
@@ -20,8 +21,13 @@ AUTO = Settings()
 
 def machine(free: float = 22, **values: object) -> Machine:
     """A machine that has all it takes."""
-    gpus = (Gpu("RTX 4090", 24 * GIB, int(free * GIB)), Gpu("T4", 16 * GIB, 15 * GIB))
-    return replace(Machine(gpus, 32 * GIB, cuda_torch=True, bitsandbytes=True), **values)
+    gpus = (Gpu("RTX 4090", 24 * GIB, int(free * GIB)), Gpu("T4", 16 * GIB, 15 * GIB, 1))
+    return replace(Machine(gpus, 32 * GIB, torch_cuda="13.0", bitsandbytes=True), **values)
+
+
+def card(name: str, gib: float, **values: object) -> Machine:
+    """A machine with one GPU of this much memory, all of it free."""
+    return replace(machine(), gpus=(Gpu(name, int(gib * GIB), int(gib * GIB), **values),))
 
 
 @pytest.mark.parametrize(
@@ -33,17 +39,17 @@ def machine(free: float = 22, **values: object) -> Machine:
             Choice(
                 FLAGSHIP.id,
                 "4bit",
-                "Llama 3.2 11B Vision in 4 bits through bitsandbytes: the RTX 4090 has 22.0 GiB free and 10.0 GiB are "
+                "Llama 3.2 11B Vision in 4 bits through bitsandbytes: the RTX 4090 has 22.0 GiB free and 8.8 GiB are "
                 "needed",
             ),
         ),
         (
-            machine(unsloth=True, bitsandbytes=False),
-            AUTO,
+            machine(),
+            Settings(loader="unsloth"),
             Choice(
                 FLAGSHIP.id,
                 "4bit",
-                "Llama 3.2 11B Vision in 4 bits through Unsloth: the RTX 4090 has 22.0 GiB free and 10.0 GiB are "
+                "Llama 3.2 11B Vision in 4 bits through Unsloth: the RTX 4090 has 22.0 GiB free and 8.8 GiB are "
                 "needed",
             ),
         ),
@@ -75,24 +81,70 @@ def machine(free: float = 22, **values: object) -> Machine:
         ),
         (machine(), Settings(device="cpu"), Choice(POCKET.id, "auto", "Pocket: --device is cpu")),
         (
-            machine(cuda_torch=False),
+            machine(torch_cuda=""),
             AUTO,
             Choice(POCKET.id, "auto", "Pocket: the installed PyTorch is no CUDA build and cannot use the RTX 4090"),
         ),
         (
             machine(bitsandbytes=False),
             AUTO,
-            Choice(POCKET.id, "auto", "Pocket: neither bitsandbytes nor Unsloth is installed"),
+            Choice(POCKET.id, "auto", "Pocket: bitsandbytes is not installed"),
         ),
         (
-            machine(9.5),
+            card("RTX 3080", 8.5),
             AUTO,
-            Choice(POCKET.id, "auto", "Pocket: the RTX 4090 has 9.5 GiB free and Llama 3.2 11B Vision needs 10.0 GiB"),
+            Choice(
+                QWEN3_VL_4B.id,
+                "4bit",
+                "Qwen3-VL 4B in 4 bits through bitsandbytes: the RTX 3080 has 8.5 GiB free and 5.5 GiB are needed; "
+                "Llama 3.2 11B Vision needs 8.8 GiB and the RTX 3080 has 8.5 GiB free",
+            ),
+        ),
+        (
+            card("MX150", 2),
+            AUTO,
+            Choice(
+                POCKET.id,
+                "auto",
+                "Pocket: Llama 3.2 11B Vision needs 8.8 GiB and the MX150 has 2.0 GiB free; Qwen3-VL 4B needs 5.5 GiB "
+                "and the MX150 has 2.0 GiB free; SmolVLM2 2.2B needs 3.0 GiB and the MX150 has 2.0 GiB free",
+            ),
+        ),
+        (
+            card("RTX 3060", 12, driver="550.54.14", compute=(8, 6)),
+            AUTO,
+            Choice(
+                POCKET.id,
+                "auto",
+                "Pocket: the NVIDIA driver 550.54.14 is too old for the installed PyTorch (CUDA 13 needs 580 or "
+                "newer): update the driver, or install a PyTorch for CUDA 12.6 "
+                "(https://pytorch.org/get-started/locally)",
+            ),
+        ),
+        (
+            card("Tesla V100", 16, driver="580.82", compute=(7, 0)),
+            AUTO,
+            Choice(
+                POCKET.id,
+                "auto",
+                "Pocket: the Tesla V100 is too old for the installed PyTorch (it has compute capability 7.0, CUDA 13 "
+                "needs 7.5): install a PyTorch for CUDA 12.6 (https://pytorch.org/get-started/locally)",
+            ),
+        ),
+        (
+            Machine(silent_driver=True, torch_cuda="13.0"),
+            AUTO,
+            Choice(POCKET.id, "auto", "Pocket: nvidia-smi did not answer, so no CUDA GPU is known"),
         ),
         (
             machine(),
             Settings(offline=True),
-            Choice(POCKET.id, "auto", f"Pocket: {FLAGSHIP.id} was not fetched yet and --offline is set"),
+            Choice(
+                POCKET.id,
+                "auto",
+                "Pocket: Llama 3.2 11B Vision was not fetched yet and --offline is set; Qwen3-VL 4B was not fetched "
+                "yet and --offline is set; SmolVLM2 2.2B was not fetched yet and --offline is set",
+            ),
         ),
     ],
 )
@@ -100,6 +152,43 @@ def test_the_default_is_the_big_model_where_it_runs_and_the_reason_is_said(
     here: Machine, settings: Settings, choice: Choice
 ):
     assert choose_default(here, settings) == choice
+
+
+@pytest.mark.parametrize(
+    ("name", "gib", "entry"),
+    [
+        ("RTX 4090", 24, FLAGSHIP),
+        ("RTX 4080", 15.4, FLAGSHIP),
+        ("RTX 3060", 11.6, FLAGSHIP),
+        ("RTX 3080", 9.7, FLAGSHIP),
+        ("RTX 4060", 7.6, QWEN3_VL_4B),
+        ("RTX 2060", 5.6, QWEN3_VL_4B),
+        ("GTX 1650", 3.8, SMOLVLM2_2B),
+    ],
+)
+def test_each_size_of_card_gets_the_best_that_fits(name: str, gib: float, entry: Entry) -> None:
+    assert choose_default(card(name, gib), AUTO).id == entry.id
+
+
+def test_an_older_build_of_torch_takes_older_cards() -> None:
+    old = replace(card("Tesla V100", 16, driver="535.10", compute=(7, 0)), torch_cuda="12.6")
+    assert choose_default(old, AUTO).id == FLAGSHIP.id
+
+
+def test_a_model_that_lacks_a_package_is_passed_over_and_the_command_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = replace(QWEN3_VL_4B, packages=("torchvision",))
+    monkeypatch.setattr(choose, "LADDER", (lacking, SMOLVLM2_2B))
+    assert choose_default(card("RTX 4060", 8), AUTO) == Choice(
+        SMOLVLM2_2B.id,
+        "4bit",
+        "SmolVLM2 2.2B in 4 bits through bitsandbytes: the RTX 4060 has 8.0 GiB free and 3.0 GiB are needed; "
+        "Qwen3-VL 4B needs torchvision, which is not installed (pip install torchvision)",
+    )
+    assert choose_default(replace(card("RTX 4060", 8), torchvision=True), AUTO).id == lacking.id
+
+
+def test_the_roomiest_of_several_gpus_is_chosen() -> None:
+    assert "the T4 has 15.0 GiB free" in choose_default(machine(9.5), AUTO).why
 
 
 def test_offline_with_the_model_fetched_before_is_no_obstacle():
@@ -146,10 +235,11 @@ def test_needs_are_in_bytes_for_each_form_and_processor():
     [
         (machine(24), "GPU, full precision"),
         (machine(16), "GPU, 8 bits"),
-        (machine(12), "GPU, 4 bits"),
-        (machine(4, memory_free=64 * GIB), "CPU, full precision"),
-        (machine(4, memory_free=12 * GIB), "CPU, 4 bits"),
-        (machine(30, cuda_torch=False, memory_free=12 * GIB), "CPU, 4 bits"),
+        (machine(12), "GPU, 8 bits"),  # the other one has 15
+        (card("RTX 3060", 12), "GPU, 4 bits"),
+        (replace(card("MX150", 4), memory_free=64 * GIB), "CPU, full precision"),
+        (replace(card("MX150", 4), memory_free=12 * GIB), None),  # an 11B in 4 bits on a CPU takes minutes for a page
+        (machine(30, torch_cuda="", memory_free=12 * GIB), None),
         (Machine(memory_free=8 * GIB), None),
     ],
 )

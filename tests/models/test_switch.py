@@ -103,7 +103,7 @@ def test_only_another_model_that_answers_is_kept_for_the_next_start(tmp_path: Pa
 def test_what_fits_is_offered_first_and_counts_with_the_memory_that_comes_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    here = Machine((Gpu("RTX 4070", 12 * GIB, GIB),), GIB, cuda_torch=True, models=frozenset({QWEN}))
+    here = Machine((Gpu("RTX 4070", 12 * GIB, GIB),), GIB, torch_cuda="13.0", models=frozenset({QWEN}))
     monkeypatch.setattr(switch, "probe", lambda: here)
     engine = Engine(LocalSpec(FLAGSHIP.id, quantization="4bit"))
     engine.status = EngineStatus("ready", model=replace(SCRIPTED, device="RTX 4070"))
@@ -119,6 +119,26 @@ def test_what_fits_is_offered_first_and_counts_with_the_memory_that_comes_free(
     assert {offer.id for offer in offers} == {entry.id for entry in CATALOG}
 
 
+def test_the_memory_comes_free_on_the_gpu_where_the_model_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = Gpu("T4", 15 * GIB, 2 * GIB), Gpu("RTX 4070", 12 * GIB, GIB, 1)
+    monkeypatch.setattr(switch, "probe", lambda: Machine(gpus, GIB, torch_cuda="13.0"))
+    engine = Engine(LocalSpec(FLAGSHIP.id, quantization="4bit"))
+    engine.status = EngineStatus("ready", model=replace(SCRIPTED, device="RTX 4070"))
+    notes = {offer.id: offer.note for offer in ModelSwitch(engine, Settings()).offers()}
+    assert notes[FLAGSHIP.id] == "GPU, 4 bits"  # 1 GiB and the 8.75 that it gives back
+    assert notes["Qwen/Qwen3-VL-8B-Instruct"] == "GPU, 4 bits"
+    assert notes["Qwen/Qwen2.5-VL-7B-Instruct"] == "GPU, 4 bits"
+    assert notes["unsloth/Llama-3.2-11B-Vision-Instruct"] == "too large here"
+
+
+def test_a_model_that_lacks_a_package_says_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = replace(FLAGSHIP, packages=("torchvision",))
+    monkeypatch.setattr(switch, "CATALOG", (lacking,))
+    monkeypatch.setattr(switch, "probe", Machine)
+    offers = ModelSwitch(Engine(), Settings()).offers()
+    assert offers == [Offer(FLAGSHIP.id, FLAGSHIP.name, "first run: pip install torchvision")]
+
+
 @pytest.mark.parametrize(
     ("memory", "asked", "form"), [(64, "auto", "none"), (9, "auto", "4bit"), (1, "auto", "auto"), (64, "8bit", "8bit")]
 )
@@ -127,7 +147,7 @@ def test_what_is_offered_in_a_form_is_loaded_in_it(
 ) -> None:
     monkeypatch.setattr(switch, "probe", lambda: Machine(memory_free=memory * GIB))
     engine = Engine()
-    ModelSwitch(engine, Settings(quantization=asked)).load("Qwen2.5-VL 7B")
+    ModelSwitch(engine, Settings(quantization=asked)).load("Qwen2.5-VL 3B")
     assert engine.spec.quantization == form
 
 

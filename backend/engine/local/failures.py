@@ -62,4 +62,7 @@ def loading(error: Exception, model: str) -> GlimpseError:
         return ModelFailed(f"{model} needs a package that is not installed ({missing}); install it and try again.")
     if isinstance(error, SafetensorError):
         return ModelFailed(f"The weights of {model} are damaged; delete its folder and fetch it again.")
+    if isinstance(error, RuntimeError) and "bitsandbytes" in str(error).lower():
+        first = str(error).strip().splitlines()[0].rstrip(".")
+        return ModelFailed(f"bitsandbytes does not work here ({first}); --quantization none does without it.")
     return ModelFailed(f"{model} could not be loaded ({type(error).__name__}); the log says more.")

@@ -1,7 +1,7 @@
 """Loads a model from an id or a folder, with its processor and what the page needs to know of it.
 
-Three ways: Unsloth on a CUDA GPU, transformers with bitsandbytes, and full precision. Code from a checkpoint is never
-run and pickled weights are never opened. Does not know requests.
+Three ways: transformers with bitsandbytes, in full precision, and Unsloth where it is asked for. A checkpoint's own
+code is never run and pickled weights are never opened. Does not know requests.
 """
 
 import contextlib
@@ -29,19 +29,22 @@ from backend.engine.engine import LocalSpec
 from backend.engine.families import family_of
 from backend.engine.families.base import Family, PrefixRules
 from backend.engine.families.internals import IMAGE_TEXT_TYPES, TEXT_TYPES
+from backend.engine.local.devices import device_name, find_accelerators
+from backend.engine.local.failures import is_out_of_memory
 from backend.engine.local.hub import Report, fetch, look_ahead, weight_bytes
 from backend.engine.local.sampling import model_sampling
 from backend.engine.local.weights import (
     Checkpoint,
     Placement,
     bytes_of,
+    cast_floats,
     check_read,
     check_room,
+    parts_in_few_bits,
     place,
     quantization_of,
     quantized,
     set_by_files,
-    this_machine,
 )
 from backend.errors import ModelFailed, ModelNotFound
 from backend.models.catalog import name_of
@@ -92,6 +95,8 @@ def load(spec: LocalSpec, report: Report) -> Loaded:
     if spec.adapter:
         model = _adapt(model, spec, report)
     model.eval()
+    # What some checkpoints set; `generate` would take it for a second limit, and warn of it at each answer.
+    model.generation_config.max_length = None
     if placement.device == "cpu" and model.num_parameters() < FEW_PARAMETERS:
         torch.set_num_threads(1)
     return _loaded(spec, model, processor, placement)
@@ -103,7 +108,7 @@ def _plan(spec: LocalSpec, folder: Path, weights: int) -> tuple[Any, Checkpoint,
     checkpoint = Checkpoint(weights, quantization_of(config), config.model_type in IMAGE_TEXT_TYPES, _item(config))
     if not checkpoint.bytes:
         raise ModelNotFound(f"{spec.model} has no safetensors weights; Glimpse opens no other format.")
-    placement = place(spec, checkpoint, this_machine())
+    placement = place(spec, checkpoint, find_accelerators())
     item, fixed = placement.dtype.itemsize, checkpoint.quantization is not None
     need = checkpoint.bytes if fixed else checkpoint.bytes * item // checkpoint.item
     if placement.bits:
@@ -129,7 +134,7 @@ def _loaded(spec: LocalSpec, model: Any, processor: Any, placement: Placement) -
         family=family.name,
         context_length=_context_length(model.config, tokenizer),
         precision=placement.precision,
-        device=_device_name(placement.device),
+        device=device_name(placement.device),
         capabilities=_capabilities(family, model.config),
         sampling=model_sampling(model.generation_config),
         canvas=family.canvas,
@@ -173,10 +178,7 @@ def _read_processor(folder: Path, model: str, reads_images: bool) -> Any:
 
 def _read_model(folder: Path, config: Any, checkpoint: Checkpoint, placement: Placement) -> Any:
     if placement.way == "unsloth":
-        try:
-            return _read_with_unsloth(folder, placement)
-        except Exception:
-            log.warning("Unsloth could not load this model; loading it with transformers", exc_info=True)
+        return _read_with_unsloth(folder, placement)
     kind = _kind(checkpoint)
     options: dict[str, Any] = {"dtype": placement.dtype, "use_safetensors": True, "trust_remote_code": False}
     if placement.device != "cpu":
@@ -186,13 +188,28 @@ def _read_model(folder: Path, config: Any, checkpoint: Checkpoint, placement: Pl
     elif (checkpoint.quantization or "").startswith("bitsandbytes"):
         set_by_files(kind, config, folder, placement.dtype)
         options["config"] = config
-    return kind.from_pretrained(folder, **options)
+    model = kind.from_pretrained(folder, **options)
+    if checkpoint.quantization:
+        cast_floats(model, placement.dtype)
+    if checkpoint.quantization or placement.bits:
+        log.info("linear layers in few bits: %s", parts_in_few_bits(model))
+    return model
 
 
 def _read_with_unsloth(folder: Path, placement: Placement) -> Any:
+    """Load with Unsloth, whose patches of transformers stay in this process: after a failure nothing else is tried."""
     # By itself it counts its users by what they download, and writes code into the current folder.
     os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
     os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(user_cache_path("glimpse") / "unsloth"))
+    try:
+        return _with_unsloth(folder, placement)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ModelFailed("Unsloth could not load this model; leave --loader out, the log says more.") from error
+
+
+def _with_unsloth(folder: Path, placement: Placement) -> Any:
     from unsloth import FastVisionModel
 
     model, _ = FastVisionModel.from_pretrained(
@@ -229,20 +246,18 @@ def _item(config: Any) -> int:
 
 
 def _free(device: str) -> int:
-    """Bytes that can be had where a model is loaded to; 0 where that is not known."""
+    """Bytes that can be had where a model is loaded to."""
     if device.startswith("cuda"):
         return int(torch.cuda.mem_get_info(device)[0])
-    return memory_free() if device == "cpu" else 0
+    if device.startswith("xpu"):
+        return int(torch.xpu.mem_get_info(device)[0])
+    return memory_free()  # an Apple GPU's memory is the machine's
 
 
 def _context_length(config: Any, tokenizer: Any) -> int:
     length = getattr(config.get_text_config(), "max_position_embeddings", None)
     known = tokenizer.model_max_length
     return int(length or (known if known < 10**9 else DEFAULT_CONTEXT))
-
-
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
 
 
 STEADY = 2.0  # seconds until a pace says anything

@@ -22,15 +22,18 @@ class Footprint:
     """Bytes that an answer takes, by what it reads.
 
     `token` and `tile` are the keys and values of one token or tile in all layers, for a tile with its features.
-    Working memory is `prefill_per_token` for each token that is read at once, `mask_per_token_and_tile` for each pair
-    of those, and `vision_encoding` while one image is encoded.
+    Working memory is `prefill_per_token` for each token or `prefill_per_tile` for each tile that is read at once, as
+    different parts of a layer take them, `mask_per_token_and_tile` for each pair of those, and `vision_encoding` while
+    one image is encoded; `weight` is the largest weight of few bits as it is computed with, 0 where there is none.
     """
 
     token: int
     tile: int = 0
     prefill_per_token: int = 0
+    prefill_per_tile: int = 0
     mask_per_token_and_tile: int = 0
     vision_encoding: int = 0
+    weight: int = 0
 
     def of(self, prompt: Prompt, answer: int) -> int:
         """Count the bytes for a prompt that is prefilled from its start, and an answer of so many tokens."""
@@ -38,8 +41,10 @@ class Footprint:
         return (
             self.token * (prompt.tokens + answer)
             + self.tile * tiles
-            + (self.prefill_per_token + self.mask_per_token_and_tile * tiles) * prompt.tokens
+            + max(self.prefill_per_token * prompt.tokens, self.prefill_per_tile * tiles)
+            + self.mask_per_token_and_tile * tiles * prompt.tokens
             + (self.vision_encoding if prompt.tiles else 0)
+            + self.weight
         )
 
 
@@ -64,8 +69,10 @@ def footprint(config: Any, dtype: torch.dtype) -> Footprint:
         token=(growing - cross) * layer,
         prefill_per_token=(3 * inner + 8 * text.hidden_size) * item,
         tile=tile.kept if tile else 0,
+        prefill_per_tile=tile.prefill if tile else 0,
         mask_per_token_and_tile=tile.mask_per_token if tile else 0,
         vision_encoding=tile.encoding if tile else 0,
+        weight=inner * text.hidden_size * item if getattr(config, "quantization_config", None) else 0,
     )
 
 
@@ -74,7 +81,10 @@ def free_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0] + unused)
-    return (memory_free() or None) if device.type == "cpu" else None
+    if device.type == "xpu":
+        return int(torch.xpu.mem_get_info(device)[0])
+    # An Apple GPU's memory is the machine's.
+    return (memory_free() or None) if device.type in ("cpu", "mps") else None
 
 
 def cache_limit(device: torch.device) -> int:

@@ -1,6 +1,5 @@
 """Decides how a model is loaded on this machine: pure, so that every machine can be tested on any."""
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,25 +8,15 @@ import torch
 from safetensors import safe_open
 from transformers import BitsAndBytesConfig
 
-from backend.engine.engine import LocalSpec
+from backend.engine.engine import Loader, LocalSpec
 from backend.engine.families.internals import unread_4bit_layer
+from backend.engine.local.devices import Accelerators
 from backend.errors import ModelFailed, OutOfMemory, SettingsError
 
-Way = Literal["unsloth", "transformers"]
 Bits = Literal[4, 8]
 
 # Below this many bytes of weights, quantizing costs quality and speed and saves nothing that matters.
 SMALL = 3 * 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Accelerator:
-    """The hardware and packages of a machine that matter for loading a model."""
-
-    cuda: bool = False
-    bfloat16: bool = False
-    bitsandbytes: bool = False
-    unsloth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +33,7 @@ class Checkpoint:
 class Placement:
     """How to load: `bits` is None for weights as they are; the page shows `precision`, the log `why`."""
 
-    way: Way
+    way: Loader
     device: str
     dtype: torch.dtype
     bits: Bits | None
@@ -52,41 +41,43 @@ class Placement:
     why: str
 
 
-def this_machine() -> Accelerator:
-    """Find out what this machine has."""
-    cuda = torch.cuda.is_available()
-    return Accelerator(
-        cuda=cuda,
-        bfloat16=cuda and torch.cuda.is_bf16_supported(including_emulation=False),
-        bitsandbytes=importlib.util.find_spec("bitsandbytes") is not None,
-        unsloth=cuda and importlib.util.find_spec("unsloth") is not None,
-    )
-
-
-def place(spec: LocalSpec, checkpoint: Checkpoint, machine: Accelerator) -> Placement:
+def place(spec: LocalSpec, checkpoint: Checkpoint, machine: Accelerators) -> Placement:
     """Choose the way, the device and the precision.
 
     Raises:
-        SettingsError: a GPU is asked for and there is none.
-        ModelFailed: quantized weights without the package that reads them.
+        SettingsError: a GPU is asked for and there is none, or a large model of few bits would go to the CPU unasked.
+        ModelFailed: quantized weights or Unsloth without the package.
     """
-    device = ("cuda" if machine.cuda else "cpu") if spec.device == "auto" else spec.device
-    if device.startswith("cuda") and not machine.cuda:
-        raise SettingsError("PyTorch finds no CUDA GPU on this machine; leave --device out or set it to cpu.")
-    on_gpu = device.startswith("cuda")
-    bits, why = _bits(spec, checkpoint, machine, on_gpu)
+    device = machine.choose(spec.device)
+    bits, why = _bits(spec, checkpoint, machine, device)
+    if spec.device == "auto" and device == "cpu":
+        why += f"; {machine.why_cpu}" if machine.obstacle or machine.devices else ""
+        if (checkpoint.quantization or bits) and checkpoint.bytes * (bits or 16) // 16 >= SMALL:
+            raise SettingsError(
+                f"{spec.model} in {bits or 'a few'} bits is for a GPU, and {machine.why_cpu}; choose a smaller model, "
+                "or set --device cpu to run it all the same, in minutes an answer."
+            )
     if "bitsandbytes" in (checkpoint.quantization or ("bitsandbytes" if bits else "")) and not machine.bitsandbytes:
         raise ModelFailed("4 and 8 bit weights need bitsandbytes; install it with: pip install bitsandbytes")
-    dtype = _dtype(on_gpu, machine)
-    unsloth = machine.unsloth and on_gpu and checkpoint.reads_images and spec.adapter is None
+    dtype = machine.dtype(device)
     return Placement(
-        way="unsloth" if unsloth else "transformers",
+        way=_way(spec, checkpoint, machine, device),
         device=device,
         dtype=dtype,
         bits=bits,
         precision=_precision(checkpoint, bits, dtype),
         why=why,
     )
+
+
+def _way(spec: LocalSpec, checkpoint: Checkpoint, machine: Accelerators, device: str) -> Loader:
+    if spec.loader == "transformers" or not checkpoint.reads_images or spec.adapter is not None:
+        return "transformers"
+    if not device.startswith("cuda"):
+        raise SettingsError("Unsloth needs a CUDA GPU; leave --loader out.")
+    if not machine.unsloth:
+        raise ModelFailed("Unsloth is not installed; install it with: pip install 'glimpse[unsloth]'")
+    return "unsloth"
 
 
 def check_room(model: str, need: int, placement: Placement, free: int, *, fixed: bool) -> None:
@@ -97,14 +88,14 @@ def check_room(model: str, need: int, placement: Placement, free: int, *, fixed:
     """
     if free and need > free:
         smaller = "" if placement.bits or fixed else ", load it in 4 bits with --quantization 4bit"
-        where = "this machine" if placement.device == "cpu" else "the GPU"
+        where = "this machine" if placement.device in ("cpu", "mps") else "the GPU"
         raise OutOfMemory(
             f"{model} takes {need / 2**30:.1f} GiB in {placement.precision} and {where} has {free / 2**30:.1f} GiB "
             f"free; close other programs{smaller}, or choose a smaller model: glimpse models lists what fits."
         )
 
 
-def _bits(spec: LocalSpec, checkpoint: Checkpoint, machine: Accelerator, on_gpu: bool) -> tuple[Bits | None, str]:
+def _bits(spec: LocalSpec, checkpoint: Checkpoint, machine: Accelerators, device: str) -> tuple[Bits | None, str]:
     if checkpoint.quantization:
         return None, f"the checkpoint is quantized already ({checkpoint.quantization})"
     match spec.quantization:
@@ -114,20 +105,15 @@ def _bits(spec: LocalSpec, checkpoint: Checkpoint, machine: Accelerator, on_gpu:
             return 8, "8 bits were asked for"
         case "none":
             return None, "no quantization was asked for"
-    if not on_gpu:
+    if device == "cpu":
         return None, "on a CPU full precision is the fastest"
+    if device == "mps":
+        return None, "bitsandbytes is made for other GPUs"
     if checkpoint.bytes < SMALL:
         return None, "the model is small"
     if not machine.bitsandbytes:
         return None, "bitsandbytes is not installed"
     return 4, "4 bits save memory on the GPU"
-
-
-def _dtype(on_gpu: bool, machine: Accelerator) -> torch.dtype:
-    # On CPUs bf16 matrix products are several times slower than fp32 ones.
-    if not on_gpu:
-        return torch.float32
-    return torch.bfloat16 if machine.bfloat16 else torch.float16
 
 
 def _precision(checkpoint: Checkpoint, bits: Bits | None, dtype: torch.dtype) -> str:
@@ -202,6 +188,30 @@ def set_by_files(kind: Any, config: Any, folder: Path, dtype: torch.dtype) -> No
         "llm_int8_skip_modules": skipped,
         "bnb_4bit_compute_dtype": str(dtype).removeprefix("torch."),
     }
+
+
+def cast_floats(model: Any, dtype: torch.dtype) -> None:
+    """Turn every weight that is not in few bits into one type, in place.
+
+    Of a quantized checkpoint transformers 5.23 keeps some in the type of the file, such as bfloat16 on a card that has
+    none, and a layer that gets two types fails. What is in few bits is stored as uint8 and is left alone.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point() and tensor.dtype in (torch.float16, torch.bfloat16, torch.float32):
+            tensor.data = tensor.data.to(dtype)
+
+
+def parts_in_few_bits(model: Any) -> str:
+    """Count per part of a model the linear layers in few bits.
+
+    Example: "language_model 280 of 280, vision_model 0 of 241, lm_head 0 of 1"
+    """
+    counts: dict[str, list[int]] = {}
+    for name, module in _linears(model):
+        count = counts.setdefault(next(part for part in name.split(".") if part != "model"), [0, 0])
+        count[0] += module.weight.dtype in (torch.uint8, torch.int8)
+        count[1] += 1
+    return ", ".join(f"{part} {few} of {all_}" for part, (few, all_) in counts.items())
 
 
 def check_read(model: Any) -> None:

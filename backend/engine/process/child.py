@@ -16,6 +16,8 @@ from pathlib import Path
 
 from backend.engine.process.messages import Start, ToChild, ToPage, receive, send
 
+# CUDA numbers the fastest GPU 0 by itself; nvidia-smi, by which a GPU is chosen, goes by the slots.
+_USUAL = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 KILL_GRACE = 2.0  # seconds to end when asked, before the process is killed
 
 
@@ -89,5 +91,5 @@ def _spawn(descriptor: int, offline: bool) -> subprocess.Popen[bytes]:
         stdout=2,  # standard output belongs to answers
         pass_fds=(descriptor,),
         start_new_session=True,  # Ctrl-C in the terminal is the parent's, which then closes in order
-        env=os.environ | {"PYTHONPATH": path} | ({"HF_HUB_OFFLINE": "1"} if offline else {}),
+        env={**_USUAL, **os.environ, "PYTHONPATH": path, **({"HF_HUB_OFFLINE": "1"} if offline else {})},
     )

@@ -1,4 +1,4 @@
-"""Where and in what form a model is loaded, by what the machine has and what is asked for; every machine is made up."""
+"""Where and in what form a model is loaded, by what the machine has and what is asked; every machine is made up."""
 
 from dataclasses import replace
 from typing import Any

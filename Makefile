@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLDER := .venv-5.17
+VISION := .venv-vision
 # The status of tests/support/frozen.py: a browser's test hung, all before it passed; the browser's run last.
 GAVE_UP := 75
 
-.PHONY: help run test test-5.17 check format lock pocket evaluate bench clean
+.PHONY: help run test test-5.17 test-vision check format lock pocket evaluate bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /  make \1\t/'
@@ -23,6 +24,9 @@ test: check  ## ruff, mypy and every test, the browser's included
 
 test-5.17: $(OLDER)/.ready  ## the engine's tests with transformers 5.17, the newest that Unsloth takes
 	$(OLDER)/bin/python -m pytest tests/engine $(ARGS)
+
+test-vision: $(VISION)/.ready  ## every family of models with torchvision, so that clips are read as video
+	$(VISION)/bin/python -m pytest tests/engine/test_architectures.py tests/engine/test_families.py $(ARGS)
 
 check: $(READY)  ## ruff and mypy alone
 	$(BIN)/ruff format --check .
@@ -49,6 +53,8 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
+	@if $(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit("+" in m.version("torch"))'; then \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-video.lock; fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -61,6 +67,15 @@ $(OLDER)/.ready: $(READY)
 		--no-deps transformers==5.17.0 huggingface_hub==1.33.0
 	@touch $@
 
+# And that of torchvision, which fits one build of torch only: both of their own, whatever torch the usual one has.
+$(VISION)/.ready: $(READY)
+	$(BIN)/python -m venv --clear --without-pip $(VISION)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		$$($(VISION)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	$(BIN)/python -m pip --python $(VISION)/bin/python install --quiet --disable-pip-version-check \
+		torch==2.14.1 torchvision==0.29.1 num2words==0.5.14
+	@touch $@
+
 # CUDA's libraries stay out of the lock: which of them are needed is torch's own affair, and a CPU build needs none.
 lock: $(READY)  ## resolve all versions anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv
@@ -68,4 +83,4 @@ lock: $(READY)  ## resolve all versions anew into requirements.lock
 	mv requirements.lock.new requirements.lock
 
 clean:  ## remove the environment and what tools left
-	rm -rf $(VENV) $(OLDER) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDER) $(VISION) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

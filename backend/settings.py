@@ -127,8 +127,9 @@ class Settings:
     )
     device: str = _option("model", "auto, cpu, cuda, cuda:1, ...", "auto", metavar="D", read=device)
     compile: Compile = _option(  # noqa: RUF009 (a dataclasses.field)
-        "model", "decode by compiled code: auto, on or off", "off", metavar="C", read=one_of("auto", "on", "off")
-    )
+        "model", "decode by CUDA graphs on a GPU (auto), by compiled code (on) or plainly (off)", "off", metavar="C",
+        read=one_of("auto", "on", "off"),
+    )  # fmt: skip
     loader: Loader = _option(  # noqa: RUF009 (a dataclasses.field)
         "model", "load with transformers, or with unsloth where that is installed", "transformers", metavar="L",
         read=one_of("transformers", "unsloth"),

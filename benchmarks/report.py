@@ -51,6 +51,8 @@ COLUMNS = (
     ("prefill_s", "prefill, s"),
     ("dynamic", "dynamic, tokens/s"),
     ("dynamic_share", "of the bound"),
+    ("captured", "captured, tokens/s"),
+    ("captured_share", "of the bound"),
     ("compiled", "compiled, tokens/s"),
     ("compiled_share", "of the bound"),
     ("peak_gib", "peak, GiB"),

@@ -42,9 +42,10 @@ class LocalSpec:
 
     `model` is a Hugging Face id or a local folder; `revision` a branch, tag or commit of the id. `device` is "auto",
     "cpu", "cuda" or a torch device such as "cuda:1". `adapter` is a LoRA adapter, id or folder. `offline` forbids the
-    network. `compile` is whether decoding is compiled; "auto" does it on a CUDA GPU. `queue_size` bounds the requests
-    that wait, `cache_bytes` what is kept between answers; None derives it from the memory that the model leaves free.
-    `loader` is the library that loads the model; Unsloth's has layers of its own, by which nothing is reused.
+    network. `compile` is how decoding is made faster: "auto" by CUDA graphs on a GPU, "on" by torch.compile, "off" not
+    at all. `loader` is the library that loads the model; Unsloth's has layers of its own, by which nothing is reused.
+    `queue_size` bounds the requests that wait, `cache_bytes` what is kept between answers; None derives it from the
+    memory that the model leaves free.
     """
 
     model: str

@@ -41,7 +41,8 @@ class Need:
 class Entry:
     """A model. `video` means that it takes frames as video; other models that see images get sheets of frames.
 
-    `packages` are those that it needs beside what Glimpse installs.
+    `video_packages` are those that it needs for video beside what Glimpse installs; without them it sees the frames of
+    a clip as images.
     """
 
     id: str
@@ -54,7 +55,7 @@ class Entry:
     licence: str = "Apache-2.0"
     gated: bool = False
     note: str = ""
-    packages: tuple[str, ...] = ()
+    video_packages: tuple[str, ...] = ()
 
 
 POCKET = Entry(
@@ -67,6 +68,7 @@ POCKET = Entry(
 )
 _LLAMA = "Llama 3.2 Community"
 _EU = "not for the EU"
+_TORCHVISION = ("torchvision",)
 
 # Of Unsloth's two checkpoints in 4 bits this one leaves those layers in 16 that lose most by it: "Unsloth - Dynamic
 # 4-bit Quantization", unsloth.ai/blog/dynamic-4bit. By its account the weights are 7.2 GB; the CUDA context takes some
@@ -90,9 +92,23 @@ UNQUANTIZED = Entry(
     note=_EU,
 )
 
-QWEN3_VL_4B = Entry("Qwen/Qwen3-VL-4B-Instruct", "Qwen3-VL 4B", "qwen3_vl", Need(5.5, 7, 10.5), 262144, video=True)
+QWEN3_VL_4B = Entry(
+    "Qwen/Qwen3-VL-4B-Instruct",
+    "Qwen3-VL 4B",
+    "qwen3_vl",
+    Need(5.5, 7, 10.5),
+    262144,
+    video=True,
+    video_packages=_TORCHVISION,
+)
 SMOLVLM2_2B = Entry(
-    "HuggingFaceTB/SmolVLM2-2.2B-Instruct", "SmolVLM2 2.2B", "smolvlm", Need(3, 4, 6), 8192, video=True
+    "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
+    "SmolVLM2 2.2B",
+    "smolvlm",
+    Need(3, 4, 6),
+    8192,
+    video=True,
+    video_packages=(*_TORCHVISION, "num2words"),
 )
 
 LADDER = (FLAGSHIP, QWEN3_VL_4B, SMOLVLM2_2B)
@@ -149,14 +165,37 @@ CATALOG = (
         Need(4.5, 6, 9),
         128000,
         video=True,
+        video_packages=_TORCHVISION,
         licence="Qwen Research",
         note="not for commercial use",
     ),
-    Entry("Qwen/Qwen2.5-VL-7B-Instruct", "Qwen2.5-VL 7B", "qwen2_5_vl", Need(8, 11, 18), 128000, video=True),
-    QWEN3_VL_4B,
-    Entry("Qwen/Qwen3-VL-8B-Instruct", "Qwen3-VL 8B", "qwen3_vl", Need(9, 12.5, 19), 262144, video=True),
     Entry(
-        "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "SmolVLM2 500M", "smolvlm", Need(1.5, 1.6, 2), 8192, video=True
+        "Qwen/Qwen2.5-VL-7B-Instruct",
+        "Qwen2.5-VL 7B",
+        "qwen2_5_vl",
+        Need(8, 11, 18),
+        128000,
+        video=True,
+        video_packages=_TORCHVISION,
+    ),
+    QWEN3_VL_4B,
+    Entry(
+        "Qwen/Qwen3-VL-8B-Instruct",
+        "Qwen3-VL 8B",
+        "qwen3_vl",
+        Need(9, 12.5, 19),
+        262144,
+        video=True,
+        video_packages=_TORCHVISION,
+    ),
+    Entry(
+        "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
+        "SmolVLM2 500M",
+        "smolvlm",
+        Need(1.5, 1.6, 2),
+        8192,
+        video=True,
+        video_packages=(*_TORCHVISION, "num2words"),
     ),
     SMOLVLM2_2B,
     Entry(

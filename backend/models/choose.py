@@ -53,8 +53,6 @@ def _refused(entry: Entry, gpu: Gpu, machine: Machine, settings: Settings) -> st
     need = entry.need.bytes(settings.quantization)
     if gpu.free < need:
         return f"needs {_gib(need)} and the {gpu.name} has {_gib(gpu.free)} free"
-    if missing := machine.missing(entry.packages):
-        return f"needs {' and '.join(missing)}, which is not installed (pip install {' '.join(missing)})"
     if settings.offline and entry.id not in machine.models:
         return "was not fetched yet and --offline is set"
     return None
@@ -158,8 +156,10 @@ def listing(here: Machine) -> Iterator[str]:
 def _row(entry: Entry, here: Machine) -> tuple[str, ...]:
     name = "pocket" if entry is POCKET else entry.id
     sees = "text only" if not entry.images else "images, video" if entry.video else "images"
+    missing = here.missing(entry.video_packages)
     needs = "".join(f"{'-' if gib is None else format(gib, 'g'):<6}" for gib in entry.need.gib)
-    notes = [entry.licence, "login needed" if entry.gated else "", entry.note]
+    wanted = f"for video: pip install {' '.join(missing)}" if missing else ""
+    notes = [entry.licence, "login needed" if entry.gated else "", entry.note, wanted]
     fetched = ", fetched" if entry.id in here.models else ""
     place = (fit(entry, here) or "too large") + fetched
     return name, sees, f"{entry.context_length // 1024}k", needs, place, "; ".join(filter(None, notes))

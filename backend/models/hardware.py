@@ -53,6 +53,7 @@ class Machine:
     torch_cuda: str = ""
     bitsandbytes: bool = False
     torchvision: bool = False
+    num2words: bool = False
     models: frozenset[str] = frozenset()
     silent_driver: bool = False
 
@@ -92,6 +93,7 @@ def probe() -> Machine:
         memory_free=memory_free(),
         torch_cuda=_torch_cuda(),
         bitsandbytes=importlib.util.find_spec("bitsandbytes") is not None,
+        num2words=importlib.util.find_spec("num2words") is not None,
         torchvision=importlib.util.find_spec("torchvision") is not None,
         models=_models(),
         silent_driver=rows is None,

@@ -104,7 +104,7 @@ class ModelSwitch:
 
 
 def _note(entry: Entry, place: str | None, here: Machine) -> str:
-    if missing := here.missing(entry.packages):
-        return f"first run: pip install {' '.join(missing)}"
+    missing = here.missing(entry.video_packages) if place else []
+    wanted = f"for video: pip install {' '.join(missing)}" if missing else ""
     fetched = "fetched" if entry.id in here.models else "login needed" if entry.gated else ""
-    return ", ".join(filter(None, (place or "too large here", fetched)))
+    return ", ".join(filter(None, (place or "too large here", fetched, wanted)))

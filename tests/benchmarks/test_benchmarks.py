@@ -1,14 +1,13 @@
 """The benchmarks' own tools: what is printed, what is written, and that the smallest measures run."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from transformers import AutoConfig
 
 from benchmarks import __main__ as command
-from benchmarks import gpu, report
+from benchmarks import report
 from benchmarks.checkpoints import endless_pocket, random_mllama
 from benchmarks.pairs import median_ratio
 
@@ -60,22 +59,3 @@ def test_an_answer_of_the_timed_models_never_ends_by_itself(tmp_path: Path) -> N
     ):
         generation = json.loads((folder / "generation_config.json").read_text())
         assert generation["eos_token_id"] >= AutoConfig.from_pretrained(folder).get_text_config().vocab_size
-
-
-def test_without_a_gpu_nothing_is_guessed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert gpu.measure() == {"gpu": None}
-    assert gpu.main(["--out", str(tmp_path)]) == 0
-    assert json.loads(capsys.readouterr().out) == {"gpu": None}
-
-
-@pytest.mark.slow
-def test_the_gpu_script_runs_in_small_and_keeps_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("bitsandbytes")
-    monkeypatch.setattr(gpu, "bandwidth", lambda device: 5.0)
-    found = gpu.measure_shape(
-        replace(gpu.tiny(), tiles=(4,)), lambda found: (tmp_path / "gpu.json").write_text(json.dumps(found))
-    )
-    assert json.loads((tmp_path / "gpu.json").read_text()) == found
-    assert [(run["weights"], run["tiles"]) for run in found["runs"]] == [("NF4", 4)]
-    assert all(run["prefill_s"] > 0 and run["dynamic"] > 0 and run["compiled"] > 0 for run in found["runs"])
-    assert "| NF4 | 4 |" in report._gpu(found)

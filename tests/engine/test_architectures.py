@@ -1,5 +1,10 @@
-"""Every family of the catalogue loads by the same door and answers about images, clips and text."""
+"""Every family of the catalogue loads in the same way and answers about images, clips and text.
 
+With torchvision (`make test-vision`) some read clips as video; without it the same models see them as images.
+"""
+
+import importlib.util
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +17,7 @@ from backend.engine.local.generator import Generator
 from backend.engine.local.load import Loaded, load
 from backend.errors import UnsupportedMedia
 from backend.models.catalog import CATALOG
+from backend.types import Message, Usage
 from tests.support import tiny, tiny_families
 from tests.support.engine import EventSink, Store, clip, end, image, request, text
 from tests.support.messages import assistant, user
@@ -26,47 +32,96 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     "smolvlm": tiny_families.smolvlm,
     "llava_onevision": tiny_families.llava_onevision,
 }
+SEEING = [name for name in FAMILIES if name != "llama"]
+VIDEO = {"qwen2_5_vl", "qwen3_vl", "smolvlm", "llava_onevision"}
+TORCHVISION = importlib.util.find_spec("torchvision") is not None
 
 
 def built(family: str, folder: Path) -> Loaded:
-    try:
-        return load(LocalSpec(str(FAMILIES[family](folder))), lambda done, total: None)
-    except (ImportError, RuntimeError) as error:
-        missing = [name for name in ("torchvision", "num2words") if name in str(error).lower()]
-        if not missing:
-            raise
-        pytest.skip(f"the processor of {family} needs {missing[0]}, and none fits here")
+    return load(LocalSpec(str(FAMILIES[family](folder))), lambda done, total: None)
 
 
-def ask(generator: Generator, *messages: Any) -> EventSink:
-    sink = EventSink()
-    sink.emit(generator.answer(request(*messages), sink))
-    return sink
+class Talk:
+    """A conversation with a model, one question after the other."""
+
+    def __init__(self, family: str, folder: Path) -> None:
+        self._generator = Generator(built(family, folder), Store())
+        self._messages: list[Message] = []
+
+    def ask(self, *parts: Any) -> Usage:
+        self._messages.append(user(*parts))
+        sink = EventSink()
+        sink.emit(self._generator.answer(request(*self._messages), sink))
+        self._messages.append(assistant(text(sink.events)))
+        return end(sink.events).usage
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "llama"])
-def test_it_answers_about_an_image_a_clip_and_again(family: str, tmp_path: Path) -> None:
+@pytest.fixture(params=SEEING)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def talk(family: str, tmp_path: Path) -> Talk:
+    return Talk(family, tmp_path)
+
+
+def seen(usage: Usage) -> tuple[int, int, int]:
+    return usage.images, usage.frames, usage.completion_tokens
+
+
+def test_it_answers_about_an_image_then_a_clip_then_both(talk: Talk) -> None:
+    assert seen(talk.ask(image("red"), "What is it?")) == (1, 0, 12)
+    assert seen(talk.ask(clip(8), "And now?")) == (1, 8, 12)
+    assert seen(talk.ask("Why?")) == (1, 8, 12)
+
+
+def test_it_answers_about_a_clip_then_an_image(talk: Talk) -> None:
+    assert seen(talk.ask(clip(8), "What happens?")) == (0, 8, 12)
+    assert seen(talk.ask(image("red"), "And here?")) == (1, 8, 12)
+
+
+def test_it_answers_about_two_images_and_then_a_third(talk: Talk) -> None:
+    assert seen(talk.ask(image("red"), image("blue"), "Which is darker?")) == (2, 0, 12)
+    assert seen(talk.ask(image("green"), "And of these?")) == (3, 0, 12)
+
+
+def test_it_answers_about_two_clips_of_different_lengths_and_an_image(talk: Talk) -> None:
+    assert seen(talk.ask(clip(8), image("red"), "What is it?")) == (1, 8, 12)
+    assert seen(talk.ask(clip(4), "And this?")) == (1, 12, 12)
+
+
+def test_it_answers_text_alone_and_an_image_after_it(talk: Talk) -> None:
+    assert seen(talk.ask("Hi")) == (0, 0, 12)
+    assert seen(talk.ask(image("red"), "What is it?")) == (1, 0, 12)
+
+
+@pytest.mark.parametrize("family", ["mllama", "llava"])
+def test_a_follow_up_goes_on_from_what_was_read_where_that_is_exact(talk: Talk) -> None:
+    first = talk.ask(image("red"), "What is it?")
+    assert talk.ask("Sure?").reused_tokens >= first.prompt_tokens
+
+
+def test_a_clip_is_read_as_video_with_torchvision_and_as_images_without(family: str, tmp_path: Path) -> None:
     loaded = built(family, tmp_path)
     assert loaded.info.family == family
-    generator = Generator(loaded, Store())
-    talk: list[Any] = [user(image("red"), "What is it?")]
-    first = ask(generator, *talk)
-    assert end(first.events).usage.images == 1
-    talk += [assistant(text(first.events)), user(clip(8), "And now?")]
-    second = ask(generator, *talk)
-    usage = end(second.events).usage
-    assert (usage.images, usage.frames, usage.completion_tokens) == (1, 8, 12)
-    third = ask(generator, *talk, assistant(text(second.events)), user("Why?"))
-    assert end(third.events).usage.completion_tokens == 12
+    assert ("video" in loaded.info.capabilities) is (TORCHVISION and family in VIDEO)
+
+
+@pytest.mark.skipif(TORCHVISION, reason="it is about what is said without torchvision")
+def test_the_log_says_what_to_install_for_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "backend.engine.local.load"):
+        built("qwen3_vl", tmp_path)
+    assert caplog.messages[-1] == "clips are shown as images; to show them as video, install torchvision"
 
 
 def test_a_model_that_reads_text_alone_says_so_and_goes_on(tmp_path: Path) -> None:
-    generator = Generator(built("llama", tmp_path), Store())
+    talk = Talk("llama", tmp_path)
     with pytest.raises(
         UnsupportedMedia, match=r"^This model reads text only and cannot see an image; choose a vision"
     ):
-        ask(generator, user(image("red"), "What is it?"))
-    assert text(ask(generator, user("Hi")).events)
+        talk.ask(image("red"), "What is it?")
+    assert Talk("llama", tmp_path).ask("Hi").completion_tokens
 
 
 def test_what_the_catalogue_lists_is_built_here() -> None:

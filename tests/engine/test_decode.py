@@ -1,8 +1,7 @@
 """Whichever way tokens are drawn, they are those of the plain way, and so is what is kept between turns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +13,10 @@ from PIL import Image
 from backend.engine.engine import LocalSpec, Quantization
 from backend.engine.families.mllama import unmasked
 from backend.engine.local import compiled, decode
-from backend.engine.local.compiled import CompiledDecoder, Size, can_compile
+from backend.engine.local.compiled import Size, StaticCacheDecoder, can_compile
 from backend.engine.local.decode import Decoding
 from backend.engine.local.load import Loaded, load
+from backend.engine.local.step import CompiledSteps, PlainSteps, Steps
 from backend.types import Message
 from tests.support.engine import PARITY, Recorded, Store, answered, image, request
 from tests.support.messages import assistant, user
@@ -30,10 +30,15 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch._dynamo.reset()
 
 
+def compiled_eagerly(model: Any) -> Steps:
+    return CompiledSteps(model, "eager")
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("steps", [PlainSteps, compiled_eagerly])
 @pytest.mark.parametrize("quantization", ["none", "4bit"])
-def test_a_conversation_is_the_same_with_the_compiled_step(
-    checkpoints: dict[str, Path], lengths: None, quantization: Quantization
+def test_a_conversation_is_the_same_on_caches_of_fixed_size(
+    checkpoints: dict[str, Path], lengths: None, quantization: Quantization, steps: Callable[[Any], Steps]
 ) -> None:
     if quantization == "4bit":
         pytest.importorskip("bitsandbytes")
@@ -41,7 +46,7 @@ def test_a_conversation_is_the_same_with_the_compiled_step(
     if not can_compile(loaded.model):
         pytest.skip("Mllama decodes on a cache of fixed size from transformers 5.18 on")
     ours = Recorded(loaded, Store())
-    decoder = ours._decoding._compiled = CompiledDecoder(loaded.model, "eager")
+    decoder = ours._decoding._decoder = StaticCacheDecoder(loaded.model, steps(loaded.model))
     plain = replace(loaded, prefix=None)
     talk: list[Message] = []
     for turn in (user(image("red"), "What is it?"), user("Sure?"), user(image("blue"), "And this?"), user("Why?")):
@@ -50,7 +55,7 @@ def test_a_conversation_is_the_same_with_the_compiled_step(
         tokens, usage = answered(ours, asked)
         while ours.warm_up():
             pass
-        again, retried = answered(ours, asked)  # now by the compiled step
+        again, retried = answered(ours, asked)  # now by the step of its size
         assert tokens == again == answered(Recorded(plain, Store()), asked)[0]
         assert retried.reused_tokens == usage.prompt_tokens - 1
         talk.append(assistant(loaded.tokenizer.decode(tokens, skip_special_tokens=True)))
@@ -60,12 +65,12 @@ def test_a_conversation_is_the_same_with_the_compiled_step(
 def test_only_what_can_be_compiled_is_and_on_a_cpu_only_if_asked(
     models: dict[str, Loaded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode, "CompiledDecoder", partial(CompiledDecoder, backend="eager"))
+    monkeypatch.setitem(decode.STEPS, "on", compiled_eagerly)
     model = models["mllama"].model
-    assert Decoding(model, True, "auto")._compiled is None
-    assert Decoding(model, True, "off")._compiled is None
-    assert Decoding(model, False, "on")._compiled is None
-    asked = Decoding(model, True, "on")._compiled
+    assert Decoding(model, True, "auto")._decoder is None
+    assert Decoding(model, True, "off")._decoder is None
+    assert Decoding(model, False, "on")._decoder is None
+    asked = Decoding(model, True, "on")._decoder
     assert (asked is not None) == can_compile(model)
     if asked:
         assert list(asked.wanted) == [Size(1024, 4), Size(1024, 0)]

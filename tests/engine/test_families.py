@@ -1,5 +1,6 @@
 """How each family is shown a clip, and how native video gets its times."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,11 @@ def test_text_families_show_nothing() -> None:
 
 @pytest.mark.parametrize("version", ["qwen2_5_vl", "qwen3_vl"])
 def test_qwen_reads_a_clip_as_video(tmp_path: Path, version: str) -> None:
-    try:
-        import torchvision  # noqa: F401
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"Qwen-VL's processor needs torchvision, and none fits here: {error}")
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("without torchvision Qwen-VL sees a clip as images; make test-vision has it")
     loaded = load(LocalSpec(str(tiny.qwen(tmp_path, version))), lambda done, total: None)
-    assert (loaded.info.family, loaded.info.images, loaded.info.video) == (version, True, True)
+    assert loaded.info.family == version
+    assert {"images", "video"} <= loaded.info.capabilities
     talk: list[Any] = [user(image("red"), "What is it?")]
     generator = Generator(loaded, Store())
     first = EventSink()

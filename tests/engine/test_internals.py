@@ -10,14 +10,19 @@ from pathlib import Path
 import bitsandbytes
 import pytest
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import StaticLayer
+from transformers.integrations import sdpa_attention
 from transformers.models.auto import modeling_auto
 from transformers.models.mllama import modeling_mllama, processing_mllama
+from transformers.models.smolvlm import processing_smolvlm
+from transformers.processing_utils import ProcessorMixin
 
 ENGINE = Path(__file__).parents[2] / "backend/engine"
 NAMES = [
     (PreTrainedModel, "_can_compile_fullgraph"),
+    (PreTrainedConfig, "_attn_implementation"),
+    (sdpa_attention, "sdpa_attention_forward"),
     (StaticLayer, "lazy_initialization"),
     (torch._dynamo.config, "recompile_limit"),
     (torch._dynamo, "mark_static_address"),
@@ -26,6 +31,8 @@ NAMES = [
     (processing_mllama, "convert_sparse_cross_attention_mask_to_dense"),
     (processing_mllama, "get_cross_attention_token_mask"),
     (bitsandbytes.nn.Linear4bit, "set_compute_type"),
+    (ProcessorMixin, "check_argument_for_proper_class"),
+    (processing_smolvlm, "num2words"),
 ]
 
 

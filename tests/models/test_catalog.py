@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.models import choose
 from backend.models.catalog import CATALOG, FLAGSHIP, POCKET, QWEN3_VL_4B, SMOLVLM2_2B, UNQUANTIZED, Entry, Need, find
-from backend.models.choose import Choice, choose_default, fit
+from backend.models.choose import Choice, choose_default, fit, listing
 from backend.models.hardware import Gpu, Machine
 from backend.settings import Settings
 
@@ -175,16 +174,13 @@ def test_an_older_build_of_torch_takes_older_cards() -> None:
     assert choose_default(old, AUTO).id == FLAGSHIP.id
 
 
-def test_a_model_that_lacks_a_package_is_passed_over_and_the_command_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    lacking = replace(QWEN3_VL_4B, packages=("torchvision",))
-    monkeypatch.setattr(choose, "LADDER", (lacking, SMOLVLM2_2B))
-    assert choose_default(card("RTX 4060", 8), AUTO) == Choice(
-        SMOLVLM2_2B.id,
-        "4bit",
-        "SmolVLM2 2.2B in 4 bits through bitsandbytes: the RTX 4060 has 8.0 GiB free and 3.0 GiB are needed; "
-        "Qwen3-VL 4B needs torchvision, which is not installed (pip install torchvision)",
-    )
-    assert choose_default(replace(card("RTX 4060", 8), torchvision=True), AUTO).id == lacking.id
+def test_the_table_says_what_to_install_for_video() -> None:
+    lines = {line.split()[0]: line for line in listing(machine()) if line}
+    assert lines[QWEN3_VL_4B.id].endswith("Apache-2.0; for video: pip install torchvision")
+    assert lines[SMOLVLM2_2B.id].endswith("Apache-2.0; for video: pip install torchvision num2words")
+    assert lines[FLAGSHIP.id].endswith("Llama 3.2 Community; not for the EU")
+    lines = {line.split()[0]: line for line in listing(machine(torchvision=True)) if line}
+    assert lines[QWEN3_VL_4B.id].endswith("Apache-2.0")
 
 
 def test_the_roomiest_of_several_gpus_is_chosen() -> None:

@@ -12,7 +12,7 @@ from backend.engine.engine import LocalSpec, Quantization
 from backend.engine.scripted import SCRIPTED
 from backend.errors import InputError
 from backend.models import switch
-from backend.models.catalog import CATALOG, FLAGSHIP, POCKET
+from backend.models.catalog import CATALOG, FLAGSHIP, POCKET, QWEN3_VL_4B
 from backend.models.choose import chosen
 from backend.models.hardware import Gpu, Machine
 from backend.models.switch import ModelSwitch, Offer
@@ -103,7 +103,9 @@ def test_only_another_model_that_answers_is_kept_for_the_next_start(tmp_path: Pa
 def test_what_fits_is_offered_first_and_counts_with_the_memory_that_comes_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    here = Machine((Gpu("RTX 4070", 12 * GIB, GIB),), GIB, torch_cuda="13.0", models=frozenset({QWEN}))
+    here = Machine(
+        (Gpu("RTX 4070", 12 * GIB, GIB),), GIB, torch_cuda="13.0", torchvision=True, models=frozenset({QWEN})
+    )
     monkeypatch.setattr(switch, "probe", lambda: here)
     engine = Engine(LocalSpec(FLAGSHIP.id, quantization="4bit"))
     engine.status = EngineStatus("ready", model=replace(SCRIPTED, device="RTX 4070"))
@@ -121,7 +123,7 @@ def test_what_fits_is_offered_first_and_counts_with_the_memory_that_comes_free(
 
 def test_the_memory_comes_free_on_the_gpu_where_the_model_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus = Gpu("T4", 15 * GIB, 2 * GIB), Gpu("RTX 4070", 12 * GIB, GIB, 1)
-    monkeypatch.setattr(switch, "probe", lambda: Machine(gpus, GIB, torch_cuda="13.0"))
+    monkeypatch.setattr(switch, "probe", lambda: Machine(gpus, GIB, torch_cuda="13.0", torchvision=True))
     engine = Engine(LocalSpec(FLAGSHIP.id, quantization="4bit"))
     engine.status = EngineStatus("ready", model=replace(SCRIPTED, device="RTX 4070"))
     notes = {offer.id: offer.note for offer in ModelSwitch(engine, Settings()).offers()}
@@ -131,12 +133,13 @@ def test_the_memory_comes_free_on_the_gpu_where_the_model_runs(monkeypatch: pyte
     assert notes["unsloth/Llama-3.2-11B-Vision-Instruct"] == "too large here"
 
 
-def test_a_model_that_lacks_a_package_says_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    lacking = replace(FLAGSHIP, packages=("torchvision",))
-    monkeypatch.setattr(switch, "CATALOG", (lacking,))
-    monkeypatch.setattr(switch, "probe", Machine)
-    offers = ModelSwitch(Engine(), Settings()).offers()
-    assert offers == [Offer(FLAGSHIP.id, FLAGSHIP.name, "first run: pip install torchvision")]
+def test_a_model_says_what_to_install_for_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switch, "CATALOG", (QWEN3_VL_4B, FLAGSHIP))
+    monkeypatch.setattr(switch, "probe", lambda: Machine((Gpu("RTX 4060", 8 * GIB, 8 * GIB),), GIB, "13.0"))
+    assert ModelSwitch(Engine(), Settings()).offers() == [
+        Offer(QWEN3_VL_4B.id, "Qwen3-VL 4B", "GPU, 8 bits, for video: pip install torchvision"),
+        Offer(FLAGSHIP.id, FLAGSHIP.name, "too large here"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tiny models with random weights and processors of their own, built and saved as checkpoints in a second each."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +71,33 @@ def tokenizer(image: str | None) -> PreTrainedTokenizerFast:
 
 def save(model: Any, processor: Any, folder: Path, **generation: Any) -> Path:
     words = getattr(processor, "tokenizer", processor)
+    _save_model(model, words, folder, generation)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def save_parts(model: Any, words: Any, folder: Path, template: str, kind: str, **parts: Any) -> Path:
+    """Save a checkpoint whose processor is not built here, for its part for video would need torchvision.
+
+    `kind` is the name of its class, `parts` what its file says, the image processor as a value.
+    """
+    _save_model(model, words, folder, {})
+    words.save_pretrained(folder)
+    (folder / "chat_template.jinja").write_text(template)
+    images = parts.pop("image_processor").to_dict()
+    images["image_processor_type"] = images["image_processor_type"].removesuffix("Pil")
+    said = {"processor_class": kind, "image_processor": images, **parts}
+    (folder / "processor_config.json").write_text(json.dumps(said, default=str))
+    return folder
+
+
+def _save_model(model: Any, words: Any, folder: Path, generation: dict[str, Any]) -> None:
     model.generation_config = GenerationConfig(
         bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id, **generation
     )
     with torch.no_grad():  # so that only letters are drawn, and an answer ends where the test says
         model.lm_head.weight[words.all_special_ids] = 0
     model.eval().save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
 
 
 def seeded() -> None:
@@ -136,7 +156,7 @@ def llava(folder: Path, context: int = 4096) -> Path:
 
 
 def qwen(folder: Path, version: str) -> Path:
-    """A Qwen2.5-VL or Qwen3-VL; their processors need torchvision."""
+    """A Qwen2.5-VL or Qwen3-VL; with torchvision its processor takes video."""
     seeded()
     words = tokenizer("<|image_pad|>")
     words.add_tokens(["<|video_pad|>", "<|vision_start|>", "<|vision_end|>"], special_tokens=True)
@@ -156,17 +176,17 @@ def qwen(folder: Path, version: str) -> Path:
         vision_start_token_id=place("<|vision_start|>"), vision_end_token_id=place("<|vision_end|>"),
     )  # fmt: skip
     small = {"size": {"shortest_edge": (2 * patch) ** 2, "longest_edge": (8 * patch) ** 2}, "patch_size": patch}
-    video = transformers.Qwen2VLVideoProcessor if patch == 14 else transformers.Qwen3VLVideoProcessor
     shown = "{{%- if part['type'] == '{0}' %}}{{{{- '<|vision_start|><|{0}_pad|><|vision_end|>' }}}}"
     template = TEMPLATE.replace(
         "{%- if part['type'] == 'image' %}{{- 'IMAGE' }}",
         shown.format("image") + shown.format("video").replace("{%- if", "{%- elif"),
     )
-    processor = getattr(transformers, f"{of}Processor")(
-        image_processor=Qwen2VLImageProcessorPil(**small), tokenizer=words, video_processor=video(**small),
-        chat_template=template,
+    kind = "Qwen2VLVideoProcessor" if patch == 14 else "Qwen3VLVideoProcessor"
+    model = getattr(transformers, f"{of}ForConditionalGeneration")(config)
+    return save_parts(
+        model, words, folder, template, f"{of}Processor", image_processor=Qwen2VLImageProcessorPil(**small),
+        video_processor=small | {"video_processor_type": kind},
     )  # fmt: skip
-    return save(getattr(transformers, f"{of}ForConditionalGeneration")(config), processor, folder)
 
 
 def llama(folder: Path, context: int = 4096, hidden: int = 64) -> Path:

@@ -1,4 +1,4 @@
-"""Tiny models of further families, built from their own configs. Some processors need torchvision or num2words."""
+"""Tiny models of further families, built from their own configs; with torchvision (and num2words) some take video."""
 
 from pathlib import Path
 
@@ -53,9 +53,7 @@ def gemma3(folder: Path) -> Path:
 
 
 def smolvlm(folder: Path) -> Path:
-    """A SmolVLM; its processor needs torchvision and num2words."""
-    from transformers import SmolVLMProcessor, SmolVLMVideoProcessor
-
+    """A SmolVLM; with torchvision and num2words its processor takes video."""
     tiny.seeded()
     words = tiny.tokenizer("<image>")
     words.add_tokens(
@@ -70,20 +68,16 @@ def smolvlm(folder: Path) -> Path:
         scale_factor=2,
     )
     side = {"size": {"longest_edge": 56}, "max_image_size": {"longest_edge": 56}}
-    processor = SmolVLMProcessor(
-        image_processor=SmolVLMImageProcessorPil(**side),
-        tokenizer=words,
-        video_processor=SmolVLMVideoProcessor(**side, video_sampling={"fps": 1, "max_frames": 8}),
-        image_seq_len=4,
-        chat_template=_with_video(words.chat_template, "<image>", "<video>"),
-    )
-    return tiny.save(SmolVLMForConditionalGeneration(config), processor, folder)
+    return tiny.save_parts(
+        SmolVLMForConditionalGeneration(config), words, folder, _with_video(words.chat_template, "<image>", "<video>"),
+        "SmolVLMProcessor", image_processor=SmolVLMImageProcessorPil(**side), image_seq_len=4,
+        video_processor=side
+        | {"video_processor_type": "SmolVLMVideoProcessor", "video_sampling": {"fps": 1, "max_frames": 8}},
+    )  # fmt: skip
 
 
 def llava_onevision(folder: Path) -> Path:
-    """A LLaVA-OneVision; its processor needs torchvision."""
-    from transformers import LlavaOnevisionProcessor, LlavaOnevisionVideoProcessor
-
+    """A LLaVA-OneVision; with torchvision its processor takes video."""
     tiny.seeded()
     words = tiny.tokenizer("<image>")
     words.add_tokens(["<video>"], special_tokens=True)
@@ -97,15 +91,13 @@ def llava_onevision(folder: Path) -> Path:
         vision_feature_layer=-1,
     )
     side = {"height": 56, "width": 56}
-    processor = LlavaOnevisionProcessor(
-        image_processor=LlavaOnevisionImageProcessorPil(size=side, image_grid_pinpoints=config.image_grid_pinpoints),
-        tokenizer=words,
-        video_processor=LlavaOnevisionVideoProcessor(size=side),
-        num_image_tokens=16,
-        vision_feature_select_strategy="full",
-        chat_template=_with_video(words.chat_template, "<image>", "<video>"),
-    )
-    return tiny.save(LlavaOnevisionForConditionalGeneration(config), processor, folder)
+    images = LlavaOnevisionImageProcessorPil(size=side, image_grid_pinpoints=config.image_grid_pinpoints)
+    return tiny.save_parts(
+        LlavaOnevisionForConditionalGeneration(config), words, folder,
+        _with_video(words.chat_template, "<image>", "<video>"), "LlavaOnevisionProcessor", image_processor=images,
+        num_image_tokens=16, vision_feature_select_strategy="full",
+        video_processor={"video_processor_type": "LlavaOnevisionVideoProcessor", "size": side},
+    )  # fmt: skip
 
 
 def _with_video(template: str, image: str, video: str) -> str:

@@ -6,6 +6,7 @@
 from typing import Any
 
 from backend.engine.families.base import Family
+from backend.engine.families.internals import NoVideo
 from backend.engine.families.mllama import mllama
 from backend.engine.families.native_video import native_video
 from backend.engine.families.text_only import TextFamily
@@ -23,7 +24,9 @@ def family_of(config: Any, processor: Any) -> Family:
         processor.image_processor, "max_image_tiles"
     ):
         return mllama(config, processor)
-    if getattr(processor, "video_processor", None) is not None and _template_knows_video(processor):
+    if not isinstance(getattr(processor, "video_processor", None), NoVideo | None) and _template_knows_video(
+        processor
+    ):
         return native_video(config, processor)
     exact = config.model_type in ONE_ROW_AN_IMAGE
     return FrameFamily(config.model_type, prefix=TokenRules(processor.image_token_id) if exact else None)

@@ -175,6 +175,10 @@ class Family(Protocol):
         """The processor's keyword arguments for all that is shown, in order."""
         ...
 
+    def corrected_inputs(self, processor: Any, shown: Sequence[Shown]) -> dict[str, torch.Tensor]:
+        """Make anew those of the model's inputs that the processor gets wrong for what is shown."""
+        ...
+
 
 @dataclass(frozen=True)
 class ImageFamily:
@@ -204,6 +208,10 @@ class ImageFamily:
         """Pass all images, in order, where there are any."""
         images = [image for one in shown for image in one.images]
         return {"images": images} if images else {}
+
+    def corrected_inputs(self, processor: Any, shown: Sequence[Shown]) -> dict[str, torch.Tensor]:
+        """The processor gets all inputs right."""
+        return {}
 
 
 def cut(layer: Any, length: int) -> None:

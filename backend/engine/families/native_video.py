@@ -1,10 +1,11 @@
-"""Models with native video, such as Qwen-VL: a clip is handed over as video, with the times of its frames."""
+"""Models with native video, such as Qwen-VL and SmolVLM2: a clip is handed over as video, with its frames' times."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from transformers.video_utils import VideoMetadata
 
 from backend.engine.families.base import VIDEO, ImageFamily, Shown
@@ -18,9 +19,14 @@ SHARES = ("half", "a quarter", "an eighth", "a 16th", "a 32nd", "a 64th", "a 128
 
 @dataclass(frozen=True)
 class VideoFamily(ImageFamily):
-    """Shows clips as video; the processor gets the frames that were sampled, and samples no more."""
+    """Shows clips as video; the processor gets the frames that were sampled, and samples no more.
+
+    `equal_lengths` is for processors that take clips of as many frames alone: the last frame of a shorter one is then
+    shown again.
+    """
 
     video: bool = True
+    equal_lengths: bool = False
     steps: tuple[str, ...] = tuple(f"{share} of the frames" for share in SHARES)
 
     def show_clip(self, frames: Sequence[Frame], step: int = 0) -> Shown | None:
@@ -32,10 +38,46 @@ class VideoFamily(ImageFamily):
         """Pass images, and videos with their metadata, where there are any."""
         arguments = ImageFamily.call(self, shown)
         if clips := [clip for one in shown for clip in one.clips]:
-            arguments["videos"] = [np.stack([np.asarray(frame.image) for frame in clip]) for clip in clips]
-            arguments["video_metadata"] = [metadata(clip) for clip in clips]
-            arguments["do_sample_frames"] = False
+            longest = max(map(len, clips)) if self.equal_lengths else 0
+            arguments |= _videos([(*clip, *(clip[-1],) * (longest - len(clip))) for clip in clips])
         return arguments
+
+
+@dataclass(frozen=True)
+class SmolVLMFamily(VideoFamily):
+    """Puts the pixels of images and clips into the order of the text: to SmolVLM2 the frames of a clip are images.
+
+    The model takes all pixels from one tensor, in the order in which their tokens stand in the text. Of images and
+    clips together transformers' processor keeps the clips' pixels alone (seen in 5.17 and 5.23).
+
+    Example: for an image of 5 tiles and a clip of 8 frames the processor returns tokens for 13 and `pixel_values` of
+    (1, 8, 3, 512, 512); `corrected_inputs` returns (1, 13, 3, 512, 512).
+    """
+
+    def corrected_inputs(self, processor: Any, shown: Sequence[Shown]) -> dict[str, torch.Tensor]:
+        """Process images and clips one by one and join their pixels: (1, images, 3, height, width)."""
+        if not (any(one.images for one in shown) and any(one.clips for one in shown)):
+            return {}
+        made = [part for one in shown for part in _one_by_one(processor, one)]
+        return {
+            name: torch.cat([part[name] for part in made], dim=1) for name in ("pixel_values", "pixel_attention_mask")
+        }
+
+
+def _one_by_one(processor: Any, shown: Shown) -> Iterator[dict[str, Any]]:
+    for image in shown.images:
+        yield processor.image_processor([[image]], return_tensors="pt")
+    for clip in shown.clips:
+        yield processor.video_processor(**_videos([clip]), return_tensors="pt")
+
+
+def _videos(clips: Sequence[Sequence[Frame]]) -> dict[str, Any]:
+    """The arguments that hand clips to a processor, which then samples no frames of its own."""
+    return {
+        "videos": [np.stack([np.asarray(frame.image) for frame in clip]) for clip in clips],
+        "video_metadata": [metadata(clip) for clip in clips],
+        "do_sample_frames": False,
+    }
 
 
 def native_video(config: Any, processor: Any) -> VideoFamily:
@@ -44,7 +86,9 @@ def native_video(config: Any, processor: Any) -> VideoFamily:
     if getattr(video, "cap_pixels_per_frame", True) is None:
         # Qwen-VL: left open, a long clip costs many times the tokens of the reference implementation.
         video.cap_pixels_per_frame = True
-    return VideoFamily(config.model_type)
+    if config.model_type == "smolvlm":
+        return SmolVLMFamily(config.model_type)
+    return VideoFamily(config.model_type, equal_lengths=config.model_type.startswith("llava"))
 
 
 def metadata(clip: Sequence[Frame]) -> VideoMetadata:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from PIL import Image
 
 from backend.engine.families.base import PrefixRules, Reach, Shown
@@ -38,6 +39,10 @@ class TextFamily:
 
     def call(self, shown: Sequence[Shown]) -> dict[str, Any]:
         """Return no arguments: there is nothing to show."""
+        return {}
+
+    def corrected_inputs(self, processor: Any, shown: Sequence[Shown]) -> dict[str, torch.Tensor]:
+        """The tokenizer gets all inputs right."""
         return {}
 
     def _refusal(self, what: str) -> UnsupportedMedia:

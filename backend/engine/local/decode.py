@@ -1,4 +1,4 @@
-"""Decodes the tokens after a prompt: by a compiled step where it is warm, else the plain way.
+"""Decodes the tokens after a prompt: by a captured or compiled step where it is warm, else the plain way.
 
 Either way a cross-attention mask that hides no tile is left out: with one, attention takes a slower way, at every
 token and every layer. Lives on the inference thread.
@@ -14,7 +14,20 @@ from transformers.generation.streamers import BaseStreamer
 
 from backend.engine.engine import Compile
 from backend.engine.families.mllama import unmasked
-from backend.engine.local.compiled import LENGTHS, CompiledDecoder, Size, can_compile
+from backend.engine.local.compiled import LENGTHS, Size, StaticCacheDecoder, can_compile
+from backend.engine.local.step import CapturedSteps, CompiledSteps, Steps
+
+# How a step is made where `--compile` says so.
+STEPS: dict[Compile, Callable[[Any], Steps]] = {"auto": CapturedSteps, "on": CompiledSteps}
+
+
+def steps_of(asked: Compile, model: Any) -> Steps | None:
+    """The steps that `--compile` names for a model; None for the plain way.
+
+    "auto" captures CUDA graphs, and nothing elsewhere; "on" compiles, on a CPU as well.
+    """
+    make = STEPS.get(asked)
+    return None if make is None or (make is CapturedSteps and model.device.type != "cuda") else make(model)
 
 
 class Decoding:
@@ -22,31 +35,31 @@ class Decoding:
 
     def __init__(self, model: Any, exact: bool, compiling: Compile) -> None:
         self._model = model
-        asked = compiling == "on" or (compiling == "auto" and model.device.type == "cuda")
-        self._compiled = CompiledDecoder(model) if asked and exact and can_compile(model) else None
-        if self._compiled:
-            tiles = (4, 0) if self._compiled.cross else (0,)
-            self._compiled.wanted.update(dict.fromkeys(Size(LENGTHS[0], held) for held in tiles))
+        steps = steps_of(compiling, model) if exact and can_compile(model) else None
+        self._decoder = StaticCacheDecoder(model, steps) if steps else None
+        if self._decoder:
+            for tiles in (4, 0) if self._decoder.cross else (0,):
+                self._decoder.want(Size(LENGTHS[0], tiles))
 
     @contextmanager
     def compiled_step(self, cache: Any) -> Iterator[None]:
-        """While open, `generate` uses the compiled step, if warm, on `cache`; with None it decodes the plain way."""
-        compiled = self._compiled.decoding(cache) if self._compiled and cache is not None else nullcontext()
-        with unmasked(self._model), compiled:
+        """While open, `generate` uses the step of the size of `cache`, if warm; with None it decodes the plain way."""
+        static = self._decoder.decoding(cache) if self._decoder and cache is not None else nullcontext()
+        with unmasked(self._model), static:
             yield
 
     def warm_up(self) -> bool:
-        """Compile one of the sizes that were asked for; returns False where there is none. It may take a minute."""
-        wanted = next(iter(self._compiled.wanted), None) if self._compiled else None
-        if self._compiled is None or wanted is None:
+        """Make one of the sizes that were asked for; returns False where there is none. Compiling takes a minute."""
+        wanted = next(iter(self._decoder.wanted), None) if self._decoder else None
+        if self._decoder is None or wanted is None:
             return False
-        self._compiled.warm_up(wanted)
+        self._decoder.warm_up(wanted)
         return True
 
     def give_up(self) -> None:
-        """Free the memory of compiled decoding, and decode the plain way from now on."""
-        if self._compiled:
-            self._compiled.give_up()
+        """Free the memory of captured or compiled decoding, and decode the plain way from now on."""
+        if self._decoder:
+            self._decoder.give_up()
 
 
 class TokenStreamer(BaseStreamer):  # type: ignore[misc]

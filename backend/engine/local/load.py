@@ -28,7 +28,7 @@ from transformers.utils import logging as transformers_logging
 from backend.engine.engine import LocalSpec
 from backend.engine.families import family_of
 from backend.engine.families.base import Family, PrefixRules
-from backend.engine.families.internals import IMAGE_TEXT_TYPES, TEXT_TYPES
+from backend.engine.families.internals import IMAGE_TEXT_TYPES, TEXT_TYPES, package_for_video, without_video
 from backend.engine.local.devices import device_name, find_accelerators
 from backend.engine.local.failures import is_out_of_memory
 from backend.engine.local.hub import Report, fetch, look_ahead, weight_bytes
@@ -167,7 +167,12 @@ def _read_config(folder: Path, model: str) -> Any:
 
 def _read_processor(folder: Path, model: str, reads_images: bool) -> Any:
     kind = AutoProcessor if reads_images else AutoTokenizer
-    processor = kind.from_pretrained(folder, trust_remote_code=False)
+    try:
+        processor = kind.from_pretrained(folder, trust_remote_code=False)
+    except ImportError as error:
+        with without_video():
+            processor = kind.from_pretrained(folder, trust_remote_code=False)
+        log.info("clips are shown as images; to show them as video, install %s", package_for_video(error))
     tokenizer = getattr(processor, "tokenizer", processor)
     if not getattr(processor, "chat_template", None):
         processor.chat_template = getattr(tokenizer, "chat_template", None)

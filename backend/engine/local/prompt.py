@@ -246,8 +246,9 @@ class _Builder:
     def _processed(self, text: str, media: Sequence[MediaPart], shown: Showing, draft: _Draft) -> Prompt:
         """The prompt as the processor makes it, of pixels and all."""
         whole = [self._pictures.whole(part, *shown[part]) for part in media]
-        arguments = self._loaded.family.call(whole)
-        made = dict(self._loaded.processor(text=[text], return_tensors="pt", **self._options(text), **arguments))
+        family, processor = self._loaded.family, self._loaded.processor
+        made = dict(processor(text=[text], return_tensors="pt", **self._options(text), **family.call(whole)))
+        made |= family.corrected_inputs(processor, whole)
         ids = made["input_ids"][0].tolist()
         padded = getattr(getattr(self._loaded.processor, "image_processor", None), "max_image_tiles", 1)
         tiles = padded * sum(one.pictures for one in whole)

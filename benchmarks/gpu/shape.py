@@ -154,17 +154,19 @@ def _materialize(module: nn.Module, device: str) -> None:
 
 def nf4(layer: nn.Module) -> None:
     """Quantize the linear layers in place by bitsandbytes: NF4 with double quantization, as the engine does."""
-    linears = [(name, module) for name, module in layer.named_modules() if isinstance(module, nn.Linear)]
-    for name, linear in linears:
+    found = [(name, module) for name, module in layer.named_modules() if isinstance(module, nn.Linear)]
+    # On a CPU bitsandbytes multiplies whole blocks of 64 alone.
+    for name, linear in ((name, module) for name, module in found if module.in_features % 64 == 0):
         small = bitsandbytes.nn.Linear4bit(
-            linear.in_features, linear.out_features, bias=False, compute_dtype=torch.bfloat16, quant_type="nf4",
-            compress_statistics=True, device="meta",
+            linear.in_features, linear.out_features, bias=linear.bias is not None, compute_dtype=torch.bfloat16,
+            quant_type="nf4", compress_statistics=True, device="meta",
         )  # fmt: skip
         device = linear.weight.device
         weight = bitsandbytes.nn.Params4bit(
             linear.weight.data, requires_grad=False, quant_type="nf4", compress_statistics=True
         )
         small.weight = weight.to(device)
+        small.bias = linear.bias
         layer.set_submodule(name, small)
 
 

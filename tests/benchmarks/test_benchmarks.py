@@ -40,7 +40,7 @@ def test_the_last_line_is_json_and_a_measure_that_failed_is_null(
 
 def test_every_key_has_its_row_in_the_table() -> None:
     keys = {key for _, *keys in command.MEASURES.values() for key in keys}
-    assert keys - {"gpu"} == {key for key, _, _ in report.ROWS}
+    assert keys - {"gpu", "truth"} == {key for key, _, _ in report.ROWS}
 
 
 def test_the_table_says_what_was_not_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

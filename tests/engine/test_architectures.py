@@ -1,6 +1,6 @@
 """Every family of the catalogue loads in the same way and answers about images, clips and text.
 
-With torchvision (`make test-vision`) some read clips as video; without it the same models see them as images.
+With torchvision (`make test-models`) some read clips as video; without it the same models see them as images.
 """
 
 import importlib.util

@@ -93,7 +93,7 @@ def test_text_families_show_nothing() -> None:
 @pytest.mark.parametrize("version", ["qwen2_5_vl", "qwen3_vl"])
 def test_qwen_reads_a_clip_as_video(tmp_path: Path, version: str) -> None:
     if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("without torchvision Qwen-VL sees a clip as images; make test-vision has it")
+        pytest.skip("without torchvision Qwen-VL sees a clip as images; make test-models has it")
     loaded = load(LocalSpec(str(tiny.qwen(tmp_path, version))), lambda done, total: None)
     assert loaded.info.family == version
     assert {"images", "video"} <= loaded.info.capabilities

@@ -20,7 +20,7 @@ from itertools import accumulate, pairwise, takewhile
 
 from backend.evidence.currencies import SIGN
 from backend.evidence.folding import confused
-from backend.evidence.goods_names import NameCells, name_cells, names_in
+from backend.evidence.goods_names import NameCells, is_doubtful, name_cells, names_in
 from backend.evidence.index import PageIndex, Token
 from backend.evidence.labels import BESIDE_SUMS, SUMS, Label, role_of
 from backend.reader.page import COLUMN
@@ -33,6 +33,7 @@ _LISTS = frozenset(("items", "item", "goods", "products", "articles", "article",
 _CENT = Decimal("0.01")
 _MANY = 10_000  # of one thing are too many to be bought
 _TIMES = re.compile(r"[x×@*]")
+_UNIT = re.compile(r" ?(?:pcs?|units?|pkts?|kgs?|nos?|ctns?|btls?)\b")
 _COLUMNS = frozenset(("code", "item", "items", "description", "desc", "particulars", "artikel", "article"))
 _TOTAL = confused("tot")  # TOT QTY is none of the goods either
 _HEADS = frozenset(("quantity", "price", "amount", "total", "discount"))
@@ -69,9 +70,11 @@ class GoodsRow:
 def goods_rows(pages: Iterable[PageIndex], named_below: bool) -> list[GoodsRow]:
     """Find the rows of pages in which something bought may stand, from the top.
 
-    A till prints names beside or above the amounts, or beside or below them: `named_below` is which.
+    A till prints names beside or above the amounts, or beside or below them: `named_below` is which. A page whose
+    names are known to stand the other way has none.
     """
-    return [row for page in pages for row in (_named_below(page) if named_below else _named_above(page))]
+    ways = [page for page in pages if _is_named_below(page) in (named_below, None)]
+    return [row for page in ways for row in (_named_below(page) if named_below else _named_above(page))]
 
 
 def goods_span(page: PageIndex) -> range:
@@ -80,6 +83,32 @@ def goods_span(page: PageIndex) -> range:
     certain = [row for row in rows if row in complete or _products(page, row)]
     first = min(certain, default=0)
     return range(first - (not _words(page, first).cells), max(certain) + 1) if certain else range(0)
+
+
+def _is_named_below(page: PageIndex) -> bool | None:
+    """Whether names stand below the amounts, where the rows with amounts have none; None where that is open.
+
+    The first item tells it, whose name is missing above, or the last one, whose name is missing below.
+
+    Example: of `QTY  PRICE  AMOUNT / 8239  2 x 3.10  6.20 / GREEN TEA / TOTAL  6.20` the names stand below.
+    """
+    rows, complete = _bought(page)
+    if not complete or any(_has_name(_words(page, row)) for row in complete):
+        return None
+    sums = (row for row in range(complete[-1] + 1, len(page.rows)) if page.in_row(row) and _is_sum(page, row))
+    below = any(_is_named(page, row) for row in range(complete[-1] + 1, next(sums, 0)))
+    above = complete[0] - 1 > _head(page, rows) and _is_named(page, complete[0] - 1)
+    return below if below != above else None
+
+
+def _is_named(page: PageIndex, row: int) -> bool:
+    """Whether a row has a name and no word for a sum or a count."""
+    told = any(label.role in SUMS or label.role == "quantity" for label in page.labels[row])
+    return not told and _has_name(_words(page, row))
+
+
+def _has_name(words: NameCells) -> bool:
+    return any(not is_doubtful(name) for name in names_in([words], []))
 
 
 def _named_above(page: PageIndex) -> Iterator[GoodsRow]:
@@ -124,9 +153,10 @@ def _bought(page: PageIndex) -> tuple[list[int], Sequence[int]]:
         if any(label.role in ("total", "subtotal") for label in labels)
         for token in _exact(page, page.in_row(row))
     }
-    full = [row for row in rows if _exact(page, page.in_row(row)) and _last_amount(page, row)]
+    all_ = [row for row in rows if _last_amount(page, row)]
+    full = [row for row in all_ if _exact(page, page.in_row(row))]  # a letter that was read in an amount may be noise
     kept = [row for row in full if not any(token.number.minus for token in page.in_row(row))]
-    for some in (full, kept):
+    for some in (full, kept, all_):
         for count, together in enumerate(accumulate(_last_amount(page, row) for row in some), 1):
             end = sums.get(together, -1)
             if end > some[count - 1]:
@@ -135,7 +165,9 @@ def _bought(page: PageIndex) -> tuple[list[int], Sequence[int]]:
 
 
 def _last_amount(page: PageIndex, row: int) -> Decimal:
-    return _exact(page, page.in_row(row))[-1].number.value
+    misread = [token for token in page.misread if token.row == row]
+    found = _exact(page, page.in_row(row)) or misread
+    return found[-1].number.value if found else Decimal(0)
 
 
 def _amount_rows(page: PageIndex) -> Iterator[int]:
@@ -227,8 +259,13 @@ def _products(page: PageIndex, row: int) -> list[_Product]:
     ]
     found = [each for each in found if each.values[2]] or found  # twice nothing is nothing beside a real one
     text = page.rows[row]
-    told = [each for each in found if _TIMES.search(text[each.tokens[0].number.end : each.tokens[1].number.start])]
-    return told or found  # 10.00 PKTS X 13.00 are ten at 13.00
+    told = [
+        each
+        for each in found
+        if _TIMES.search(text[each.tokens[0].number.end : each.tokens[1].number.start])
+        or _UNIT.match(text, each.tokens[0].number.end)
+    ]
+    return told or found  # 10.00 PKTS X 13.00 are ten at 13.00, and so are 10.00 PKTS  13.00
 
 
 def _exact(page: PageIndex, tokens: Iterable[Token]) -> list[Token]:

@@ -69,10 +69,10 @@ def names_in(rows: Iterable[NameCells], pairs: Iterable[tuple[NameCells, NameCel
             ends, starts = _ends_of(upper.cells[-1]), _starts_of(lower.cells[0])
             made |= dict.fromkeys(f"{end} {start}" for end in ends for start in starts)
     named = [name for name in made if re.search(r"[^\W\d_]", name) and not _NO_NAME.fullmatch(name)]
-    return [name for name in named if not _is_doubtful(name)] or named
+    return [name for name in named if not is_doubtful(name)] or named
 
 
-def _is_doubtful(name: str) -> bool:
+def is_doubtful(name: str) -> bool:
     """Whether a name is hardly one: a letter, a code, what kind of paper it is, or a sum."""
     is_code = _CODE.fullmatch(name) or not re.search(r"[^\W\d_]{2}", name)
     return bool(is_code or re.fullmatch(rf"\W*(?:{HEADING})\W*", name, re.IGNORECASE)) or _says_sum(name)

@@ -115,7 +115,7 @@ class Form:
         found, outside = [], self._may_be_null
         self._may_be_null = any(isinstance(schema, dict) and schema.get("type") == "null" for schema in schemas)
         for schema in schemas:
-            if self._row and self._row.tells(name) and schema.get("type") == "null":
+            if self._is_told(name) and schema.get("type") == "null":
                 continue
             try:
                 found.append(self._value(schema, name))
@@ -123,6 +123,12 @@ class Form:
                 continue
         self._may_be_null = outside
         return _either(found)
+
+    def _is_told(self, name: str) -> bool:
+        """Whether a field's value is known to be printed, so that it is not null."""
+        if self._row:
+            return self._row.tells(name)
+        return self._of_till and not self._listed and role_of(name) == "discount" and bool(self._printed.discounts)
 
     def _referred(self, reference: str, name: str) -> str:
         of_lines = self._is_of_lines(name) and ("address" if _of_address(name) else "name")
@@ -166,7 +172,7 @@ class Form:
 
     def _numbers(self, schema: Mapping[str, Any], name: str) -> Iterator[str]:
         if self._row is None:
-            return numbers(self._printed, schema, role_of(name))
+            return numbers(self._printed, schema, role_of(name), self._of_till and not self._listed)
         price = role_of(name) == "price" and self._row.product
         return allowed(self._row.of(name), {**schema, "minimum": 0} if price else schema)
 
@@ -201,7 +207,7 @@ class Form:
     def _list(self, schema: Mapping[str, Any], name: str) -> str:
         least, most = int(schema.get("minItems", 0)), int(schema.get("maxItems", _ITEMS))
         held = self._of_till and not self._listed and not least and lists_goods(name) and schema.get("items")
-        if held and 0 < len(self._printed.goods[0]) <= min(most, MOST):
+        if held and 0 < max(map(len, self._printed.goods)) <= min(most, MOST):
             return self._goods(schema)
         if self._of_till and not least:  # each stands in a row of its own; a model that goes round in circles ends
             most = min(most, self._printed.rows_of_money or most)
@@ -269,10 +275,17 @@ def _of_address(name: str) -> bool:
     return re.search("address|location", name, re.IGNORECASE) is not None
 
 
-def numbers(printed: Printed, schema: Mapping[str, Any], role: str | None = None) -> Iterator[str]:
-    """Yield the numbers that a schema allows, with either sign; for a total those beside a word for it, if any."""
-    few = printed.totals if role == "total" else printed.rates if role == "rate" else None
-    return allowed(few or printed.magnitudes, schema)
+def numbers(
+    printed: Printed, schema: Mapping[str, Any], role: str | None = None, of_till: bool = False
+) -> Iterator[str]:
+    """Yield the numbers that a schema allows, with either sign; for a total those beside a word for it, if any.
+
+    `of_till` is for a sum of a receipt: a subtotal then stands beside a word for it, or nowhere.
+    """
+    if of_till and role == "subtotal":
+        return allowed(printed.subtotals, schema)
+    few = {"total": printed.totals, "rate": printed.rates, "discount": printed.discounts if of_till else None}
+    return allowed(few.get(role or "") or printed.magnitudes, schema)
 
 
 def allowed(values: Iterable[Decimal], schema: Mapping[str, Any]) -> Iterator[str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from rapidfuzz.distance import Levenshtein
+
 from backend.evidence.folding import confused, flat
 
 # Per role: phrases of receipts in several languages. The longest phrase of a row counts, so that "sub total" is no
@@ -78,9 +80,13 @@ HEADING = (
     r"|ticket(?: client| de caisse)?|facture|re[cç]u|scontrino(?: fiscale)?|ricevuta|factura(?: simplificada)?|recibo"
 )
 """A pattern for the lines that are no name of anything: what kind of paper it is, welcome and thanks."""
+_OF_PAPER = ("", "official", "sales", "cash", "tax", "guest", "customer")
+_PAPERS = ("receipt", "invoice", "bill", "check", "copy")
+_HEADINGS = [*(f"{of}{paper}" for of in _OF_PAPER for paper in _PAPERS), "original", "duplicate", "welcome"]
 _VAGUE = {None, "amount", "price", "quantity"}
 _LONGEST = 5  # words of a phrase
 _LONG, _LONGEST_SUM = 5, 20  # letters of a phrase in which one may be misread
+_LONG_BESIDE = 8  # the same of a discount or of rounding, whose shorter words are too much like others
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -110,8 +116,9 @@ def _table() -> dict[str, tuple[str, int]]:
 
 @cache
 def _misread_sums() -> dict[str, str]:
-    """The longer words for a total or a subtotal with each of their letters left open, by what they stand for."""
-    sums = [text for text, (role, _) in _table().items() if role in ("total", "subtotal") and len(text) >= _LONG]
+    """The longer words for a sum with each of their letters left open, by what they stand for."""
+    long = {"total": _LONG, "subtotal": _LONG, "discount": _LONG_BESIDE, "rounding": _LONG_BESIDE}
+    sums = [text for text, (role, _) in _table().items() if role in long and len(text) >= long[role]]
     return {f"{text[:at]}?{text[at + 1 :]}": text for text in sums for at in range(len(text))}
 
 
@@ -145,6 +152,16 @@ def labels(text: str) -> list[Label]:
             found.append(label)
         at += taken
     return found if text.isascii() else [*found, *_characters(text)]
+
+
+def is_heading(text: str) -> bool:
+    """Whether a line says what kind of paper it is and no more, also with a letter misread: “CASM BILL”."""
+    joined = "".join(_WORD.findall(flat(text)))
+    return len(joined) > _LONG and any(abs(len(joined) - len(one)) < 2 and _near(joined, one) for one in _HEADINGS)
+
+
+def _near(text: str, other: str) -> bool:
+    return Levenshtein.distance(text, other, score_cutoff=1) <= 1
 
 
 def role_of(key: str, parent: str = "") -> str | None:

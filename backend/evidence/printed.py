@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from backend.evidence.currencies import signs
 from backend.evidence.folding import flat
 from backend.evidence.goods import GoodsRow, goods_rows, goods_span
 from backend.evidence.index import PageIndex, Token
-from backend.evidence.labels import HEADING, SUMS, Label, labels
+from backend.evidence.labels import HEADING, SUMS, Label, is_heading, labels
 from backend.tasks.forms.receipt_schema import CODES
 
 _ROUNDED = Decimal("0.05")  # by how much totals are rounded at most
@@ -109,14 +109,16 @@ class Printed:
         pieces = [_BREAK]
         for page in self._pages:
             other = {row for row, _ in page.days} | {token.row for token in page.tokens if token.number.places == 2}
-            listed = goods_span(page) if of_names else range(0)
+            listed = goods_span(page)
+            if of_names and listed:  # a shop's name stands above all that was bought there
+                listed = range(listed.start, len(page.page.rows))
             within = ended = False  # an address, a line of it that goes on
             for number, row in enumerate(page.page.rows):
                 for line in row.lines if number not in other else ():
                     text = " ".join(page.page.lines[line].text.split())
                     within = bool((within and not ended) or _ADDRESS.match(text))
                     ended = not text.endswith(",")
-                    if of_names and (within or number in listed or _no_name(text)):
+                    if number in listed or (of_names and (within or _no_name(text))):
                         text = ""
                     for piece in _segments(text):
                         _add(pieces, piece)
@@ -199,10 +201,49 @@ class Printed:
         return [one for one in any_ if not sure or any(abs(one - other) <= _ROUNDED for other in sure)]
 
     @cached_property
+    def subtotals(self) -> list[Decimal]:
+        """The numbers, amounts if any, in rows with a word for a subtotal or a total, or below such a word."""
+        return _money(list(self._beside(("subtotal", "total"), anywhere=True)))
+
+    @cached_property
+    def discounts(self) -> list[Decimal]:
+        """The amounts beside a word for a discount that come out between a subtotal, or all goods, and a total.
+
+        Example: of `TEA 3.00 / JAM 4.00 / Less 0.70 / TOTAL 6.30` this is 0.70, for 7.00 - 0.70 = 6.30. With
+        `PROMO -0.70` and `TOTAL 7.00` there is none: the amounts are those after it.
+        """
+        told = [token for token in self._beside(("discount",), anywhere=False) if token.number.places == 2]
+        goods = sum((row.of("amount")[-1] for row in max(self.goods, key=len) if row.of("amount")), Decimal(0))
+        taxes = _readings(token for token in self._beside(("tax",), anywhere=True) if token.number.places == 2)
+        off = {
+            abs(before + tax - after)
+            for before in (goods, *self.subtotals)
+            for after in self.totals
+            for tax in (Decimal(0), *taxes)
+        }
+        return [one for one in _readings(told) if one and any(abs(abs(one) - gap) <= _ROUNDED for gap in off)]
+
+    def _beside(self, roles: Collection[str], *, anywhere: bool) -> Iterator[Token]:
+        """Yield the numbers in rows that begin with a word of some role, or have one anywhere, or below such words."""
+        for page in self._pages:
+            rows = set[int]()
+            for row, found in enumerate(page.labels):
+                known = [label for label in found if label.role and not label.part]
+                if any(label.role in roles for label in (known if anywhere else known[:1])):
+                    rows.add(row if page.in_row(row) else row + 1)
+            listed = goods_span(page)
+            yield from (
+                token
+                for token in (*page.tokens, *page.misread)
+                if token.row in rows and token.row not in listed and not token.dated and not token.number.percent
+            )
+
+    @cached_property
     def tax_names(self) -> list[str]:
         """What the taxes may be called: words with one for a tax in them, in a row with an amount or right above one.
 
-        Of `Add VAT @ 20%  2.31` these are `VAT`, `Add VAT`, `VAT @ 20%` and so on, but not `VAT @`.
+        Of `Add VAT @ 20%  2.31` these are `VAT` and `Add VAT`, but not `VAT @`, nor the only rate, which is a field of
+        its own.
         """
         found = dict[str, None]()
         for page in self._pages:
@@ -227,9 +268,9 @@ class Printed:
 
 
 def _no_name(text: str) -> bool:
-    """Whether a line has no letters side by side, or says a sum or a count: “Total Item(6):10”."""
+    """Whether a line has no letters side by side, or says a sum, a count or the kind of paper: “Total Item(6):10”."""
     told = any(label.role in _COUNTED for label in labels(flat(text)))
-    return not re.search(r"[^\W\d_]{2}", text) or (told and re.search(r"[:\d]", text) is not None)
+    return is_heading(text) or not re.search(r"[^\W\d_]{2}", text) or (told and re.search(r"[:\d]", text) is not None)
 
 
 def _around(text: str, found: Sequence[Label]) -> Iterator[str]:
@@ -243,7 +284,8 @@ def _around(text: str, found: Sequence[Label]) -> Iterator[str]:
         for start in range(max(0, first - _RUN), first + 1):
             for end in range(last + 1, min(amount if amount > last else len(words), last + _RUN) + 1):
                 run = " ".join(word[0] for word in words[start:end])
-                yield from (one for one in (run, run.rstrip(".,:;")) if _NAME_ENDS.search(one))
+                if run.count("%") < max(text.count("%"), 1):
+                    yield from (one for one in (run, run.rstrip(".,:;")) if _NAME_ENDS.search(one))
 
 
 def _money(tokens: Sequence[Token]) -> list[Decimal]:

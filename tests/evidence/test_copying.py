@@ -403,7 +403,7 @@ def test_two_thousand_numbers_are_all_open_and_quickly_so() -> None:
     crowded = page(*[f"Item {number}  {number + 0.25:,.2f}" for number in range(2000)])
     began = time.thread_time()
     grammar = copied(receipt.grammar(), [crowded])
-    assert allows(grammar, written(NOTHING | {"total": 1999.25, "subtotal": -0.25, "discount": 1000.25}))
+    assert allows(grammar, written(NOTHING | {"total": 1999.25, "discount": 1000.25}))
     assert not allows(grammar, written(NOTHING | {"total": 2000.25}))
     assert time.thread_time() - began < 20  # a second or two on an idle machine
 

@@ -20,9 +20,9 @@ def item(name: str, amount: float | None, quantity: float | None = None, price: 
     return {"name": name, "quantity": quantity, "unit_price": price, "amount": amount}
 
 
-def lists(read: Page, *items: dict[str, Any]) -> bool:
+def lists(read: Page, *items: dict[str, Any], discount: float | None = None) -> bool:
     """Whether a receipt with these items, and nothing else, may be said of a page."""
-    said = Receipt().model_dump(mode="json") | {"items": items}
+    said = Receipt().model_dump(mode="json") | {"items": items, "discount": discount}
     return accepts(matcher(copied(receipt.grammar(), [read])), json.dumps(said, separators=(",", ":")))
 
 
@@ -127,12 +127,13 @@ def test_a_word_of_its_own_before_a_name_is_part_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "rest", [["GST 6%", (420, "0.42")], ["Discount", (420, "-0.70")], ["Add VAT", (420, "RM0.42")]]
+    ("rest", "discount"),
+    [(["GST 6%", (420, "0.42")], None), (["Discount", (420, "-0.70")], 0.7), (["Add VAT", (420, "RM0.42")], None)],
 )
-def test_a_discount_and_a_tax_before_the_total_are_no_items(rest: list[Any]) -> None:
+def test_a_discount_and_a_tax_before_the_total_are_no_items(rest: list[Any], discount: float | None) -> None:
     read = page(["Tea", (420, "3.00")], ["Jam", (420, "4.00")], rest, ["Sub Total RM", (420, "7.00")])
-    assert lists(read, TEA, JAM)
-    assert not lists(read, TEA, JAM, item(rest[0], 0.42))
+    assert lists(read, TEA, JAM, discount=discount)
+    assert not lists(read, TEA, JAM, item(rest[0], 0.42), discount=discount)
 
 
 @pytest.mark.parametrize(
@@ -244,3 +245,34 @@ def test_ten_at_thirteen_is_not_thirteen_at_ten() -> None:
 def test_the_columns_heads_are_above_the_first_item() -> None:
     read = page("Qty of all", "RM  Code", "Tea", ["2 x 3.10", (420, "6.20")])
     assert goods_rows([index(read)], named_below=False)[0].names == ["Tea"]
+
+
+@pytest.mark.parametrize(
+    ("names", "allowed"),
+    [(("GREEN TEA", "RED JAM"), True), (("TOY", "GREEN TEA"), False), (("8239A", "RED JAM"), False)],
+)
+def test_a_name_after_the_last_amount_tells_that_names_stand_below(names: tuple[str, str], allowed: bool) -> None:
+    head = ("TOY", "QTY  PRICE  AMOUNT")
+    rows = (["8239A  2 x 3.10", (420, "6.20")], "GREEN TEA", ["7740B  3 @ 1.20", (420, "3.60")], "RED JAM")
+    read = page(*head, *rows, ["TOTAL", (420, "9.80")])
+    assert lists(read, item(names[0], 6.2, 2, 3.1), item(names[1], 3.6, 3, 1.2)) == allowed
+
+
+def test_no_name_after_the_last_amount_tells_that_names_stand_above() -> None:
+    rows = ("GREEN TEA", ["8239A  2 x 3.10", (420, "6.20")], "RED JAM", ["7740B  3 @ 1.20", (420, "3.60")])
+    read = page(*rows, ["TOTAL", (420, "9.80")])
+    assert lists(read, item("GREEN TEA", 6.2, 2, 3.1), item("RED JAM", 3.6, 3, 1.2))
+    assert not lists(read, item("RED JAM", 6.2, 2, 3.1), item("7740B", 3.6, 3, 1.2))
+
+
+def test_amounts_add_up_with_one_that_was_misread() -> None:
+    read = page(["Tea", (420, "3.00")], ["Jam", (420, "24.3O")], ["Salt", (420, "1.00")], ["TOTAL", (420, "28.30")])
+    items = item("Tea", 3), item("Jam", 24.3), item("Salt", 1)
+    assert lists(read, *items)
+    assert not lists(read, *items[:2])
+
+
+def test_the_number_before_a_unit_is_the_count() -> None:
+    read = page(["Syrup 6.000 PCS  4.00  -", (420, "24.00")], ["TOTAL", (420, "24.00")])
+    assert lists(read, item("Syrup", 24, 6, 4))
+    assert not lists(read, item("Syrup", 24, 4, 6))

@@ -120,8 +120,9 @@ def _pattern(word: str) -> str:
     if word in ALSO_WORDS:
         amount = r"\d[\d.,' ]*[.,]\d\d(?!\d)"
         return rf"(?<![a-z]){word}[.:]?\s?(?=[-(]?{amount})|(?<=[.,]\d\d)\s?{word}(?![a-z])|(?<=[(/]){word}(?=[)/])"
-    if word in _NEEDS_DIGITS:
-        return rf"(?<![a-z]){word}\.?\s?(?=\d)|(?<=\d)\s?{word}\.?(?![a-z])"
+    if word in _NEEDS_DIGITS:  # R12.50 and R 1 200, but neither R1927 nor FR09337043
+        amount = r"(?!0\d)(?:\d+[.,]\d\d|\d{1,3}(?:[ '.,]\d{3})*)(?![\w-])"
+        return rf"(?<![a-z]){word}\.?\s?(?={amount})|(?<=\d)\s?{word}\.?(?![a-z])"
     return rf"(?<![a-z]){word}(?![a-z])"
 
 

@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from backend.evidence.currencies import ALSO_WORDS, SIGN
 from backend.evidence.folding import flat
-from backend.evidence.labels import BESIDE_SUMS, HEADING, SUMS, labels
+from backend.evidence.labels import BESIDE_SUMS, HEADING, SUMS, is_heading, labels
 from backend.reader.page import COLUMN
 
 _FLAG = 3  # characters of a tax flag behind a name
@@ -65,7 +65,7 @@ def names_in(rows: Iterable[NameCells], pairs: Iterable[tuple[NameCells, NameCel
         for cell in (*row.cells, *row.also):
             made |= dict.fromkeys(end for one in _ends_of(cell) for end in (one, _NUMBERED.sub("", one)))
     for upper, lower in pairs:
-        if upper.to_end and lower.from_start:
+        if upper.to_end and lower.from_start and not _is_heading(upper.cells[-1]):
             ends, starts = _ends_of(upper.cells[-1]), _starts_of(lower.cells[0])
             made |= dict.fromkeys(f"{end} {start}" for end in ends for start in starts)
     named = [name for name in made if re.search(r"[^\W\d_]", name) and not _NO_NAME.fullmatch(name)]
@@ -75,7 +75,11 @@ def names_in(rows: Iterable[NameCells], pairs: Iterable[tuple[NameCells, NameCel
 def is_doubtful(name: str) -> bool:
     """Whether a name is hardly one: a letter, a code, what kind of paper it is, or a sum."""
     is_code = _CODE.fullmatch(name) or not re.search(r"[^\W\d_]{2}", name)
-    return bool(is_code or re.fullmatch(rf"\W*(?:{HEADING})\W*", name, re.IGNORECASE)) or _says_sum(name)
+    return bool(is_code) or _is_heading(name) or _says_sum(name)
+
+
+def _is_heading(name: str) -> bool:
+    return is_heading(name) or re.fullmatch(rf"\W*(?:{HEADING})\W*", name, re.IGNORECASE) is not None
 
 
 def _says_sum(name: str) -> bool:

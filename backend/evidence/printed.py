@@ -43,7 +43,9 @@ _COUNTER = (
 _NO_NAME = re.compile(
     rf"\W*(?:(?:{_OTHER_NUMBER})\b(?:.*\d.*|\W*(?:id|no|reg)?)|{HEADING}|{_COUNTER}"
     r"|[a-z]{1,4}\d{5,}-?[a-z]?|\d{7,}-?[a-z]?|\d{5,}-[a-z]|\([^()]*\d{4}[^()]*\)"
-    r"|.*:|[a-z ]+[:#]\W*[a-z]{0,3}\d{4,}\w*"
+    r"|.*:|[a-z. ]+[:#]\W*[a-z]{0,3}\d[\d-]{3,}\w*"
+    r"|(?:bill|order|invoice|inv|doc|slip|trans\w*|chk|check|ref|folio)\b[\W_]*(?:no|num|number|id)?[\W_]*\d[\d-]{2,}"
+    r"|paid|cash|change"
     r"|(?!\W*\d{5}-\d{4}\W*$)(?:[a-z]{2,3}\W)?(?:[^\w,]*\d){7,}|.*\S@\w+\.\w.*|(?:.*\b)?www\..*|https?:.*|)\W*",
     re.IGNORECASE,
 )

@@ -424,3 +424,18 @@ def test_what_was_bought_stands_on_two_rows_at_most(name: str, allowed: bool) ->
     item = {"name": name, "quantity": None, "unit_price": None, "amount": 3.10}
     answer = written(NOTHING | {"items": [item]}).replace("3.1}", "3.10}")
     assert allows(grammar, answer) == allowed
+
+
+@pytest.mark.parametrize(
+    ("row", "currency", "allowed"),
+    [
+        ("Tea R12.50", "ZAR", True),
+        ("Tea R 1 200", "ZAR", True),
+        ("R1927 Tea 12.50", "ZAR", False),  # a code
+        ("Doc No. FR09337043", "CHF", False),
+        ("Tea Fr. 12.50", "CHF", True),
+    ],
+)
+def test_a_letter_before_a_code_is_no_currency(row: str, currency: str, allowed: bool) -> None:
+    grammar = copied(receipt.grammar(), [page(row, "TOTAL 14.50")])
+    assert allows(grammar, written(NOTHING | {"currency": currency})) == allowed

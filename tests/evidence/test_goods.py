@@ -276,3 +276,15 @@ def test_the_number_before_a_unit_is_the_count() -> None:
     read = page(["Syrup 6.000 PCS  4.00  -", (420, "24.00")], ["TOTAL", (420, "24.00")])
     assert lists(read, item("Syrup", 24, 6, 4))
     assert not lists(read, item("Syrup", 24, 4, 6))
+
+
+def test_a_heading_above_a_name_is_no_part_of_it() -> None:
+    read = page("Kundenbeleg", "Wild Lentils 6X", ["3 x 0.10", (420, "0.30")], ["TOTAL", (420, "0.30")])
+    names = ("Wild Lentils 6X", "Kundenbeleg Wild Lentils 6X")
+    assert [lists(read, item(name, 0.3, 3, 0.1)) for name in names] == [True, False]
+
+
+def test_an_amount_payable_is_no_item() -> None:
+    read = page(["Tea", (420, "3.00")], ["Rounding:", (420, "0.01")], ["Total Amt Payable :", (420, "445.80")])
+    assert lists(read, TEA)
+    assert not lists(read, TEA, item("Total Amt Payable", 445.8))

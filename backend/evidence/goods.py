@@ -185,12 +185,13 @@ def _amount_rows(page: PageIndex) -> Iterator[int]:
 def _head(page: PageIndex, rows: Sequence[int]) -> int:
     """Find the last row of the columns' heads, such as “Qty  Description  Amount”; -1 where there is none."""
     return max(
-        (row for row in range(rows[0] if rows else 0) if not page.in_row(row) and _is_head(page, row)),
+        (row for row in range(rows[0] if rows else 0) if not page.in_row(row) and is_head(page, row)),
         default=-1,
     )
 
 
-def _is_head(page: PageIndex, row: int) -> bool:
+def is_head(page: PageIndex, row: int) -> bool:
+    """Whether a row is the heads of columns: Qty  Description  Amount."""
     words = [label for label in page.labels[row] if not label.part]
     heads = sum(_heads_column(page, row, label) for label in words)
     return heads > 2 or 2 * heads > max(2, len(words))
@@ -274,7 +275,7 @@ def _exact(page: PageIndex, tokens: Iterable[Token]) -> list[Token]:
     found = [
         token for token in found if not re.match(r"[-/]\d", page.rows[token.row][token.number.end :])
     ]  # 1.7002-0014
-    return [token for token in found if token.number.places >= 2] if not page.whole_amounts else found
+    return [token for token in found if token.number.places in (2, 3)] if not page.whole_amounts else found
 
 
 def _counts(token: Token) -> list[Decimal]:

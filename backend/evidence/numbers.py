@@ -119,8 +119,10 @@ def misread(text: str) -> Iterator[Number]:
     for match in _MISREAD.finditer(text):
         written = match[1].translate(_DIGITS)
         digits = any(char.isdigit() for char in match[1])
+        goes_on = text.startswith(",", match.end())  # as in an address: G.98, LEVEL 3
         if (
             digits
+            and not goes_on
             and not _MEASURE.fullmatch(match[1])
             and (written != match[1] or not readings(written.replace(" ", "")))
         ):

@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.evidence.currencies import signs
 from backend.evidence.folding import flat
-from backend.evidence.goods import GoodsRow, goods_rows, goods_span
+from backend.evidence.goods import GoodsRow, goods_rows, goods_span, is_head
 from backend.evidence.index import PageIndex, Token
 from backend.evidence.labels import HEADING, SUMS, Label, is_heading, labels
 from backend.tasks.forms.receipt_schema import CODES
@@ -44,7 +44,7 @@ _NO_NAME = re.compile(
     rf"\W*(?:(?:{_OTHER_NUMBER})\b(?:.*\d.*|\W*(?:id|no|reg)?)|{HEADING}|{_COUNTER}"
     r"|[a-z]{1,4}\d{5,}-?[a-z]?|\d{7,}-?[a-z]?|\d{5,}-[a-z]|\([^()]*\d{4}[^()]*\)"
     r"|.*:|[a-z. ]+[:#]\W*[a-z]{0,3}\d[\d-]{3,}\w*"
-    r"|(?:bill|order|invoice|inv|doc|slip|trans\w*|chk|check|ref|folio)\b[\W_]*(?:no|num|number|id)?[\W_]*\d[\d-]{2,}"
+    r"|(?:bill|order|invoice|inv|doc|slip|trans\w*|chk|check|ref|folio|receipt)\b[\W_]*(?:no|num|number|id)?[\W_]*\d.*"
     r"|paid|cash|change"
     r"|(?!\W*\d{5}-\d{4}\W*$)(?:[a-z]{2,3}\W)?(?:[^\w,]*\d){7,}|.*\S@\w+\.\w.*|(?:.*\b)?www\..*|https?:.*|)\W*",
     re.IGNORECASE,
@@ -120,7 +120,7 @@ class Printed:
                     text = " ".join(page.page.lines[line].text.split())
                     within = bool((within and not ended) or _ADDRESS.match(text))
                     ended = not text.endswith(",")
-                    if number in listed or (of_names and (within or _no_name(text))):
+                    if number in listed or (of_names and (within or is_head(page, number) or _no_name(text))):
                         text = ""
                     for piece in _segments(text):
                         _add(pieces, piece)

@@ -288,3 +288,11 @@ def test_an_amount_payable_is_no_item() -> None:
     read = page(["Tea", (420, "3.00")], ["Rounding:", (420, "0.01")], ["Total Amt Payable :", (420, "445.80")])
     assert lists(read, TEA)
     assert not lists(read, TEA, item("Total Amt Payable", 445.8))
+
+
+@pytest.mark.parametrize("line", ["NO 197 JALAN RHU 79/1,43423", "G.98, LEVEL 151, KAMP MALL,"])
+def test_an_address_is_no_item_however_its_numbers_look(line: str) -> None:
+    read = page("TOY SDN BHD", line, ["Tea", (420, "3.00")], ["Jam", (420, "4.00")], ["TOTAL", (420, "7.00")])
+    assert lists(read, TEA, JAM)
+    assert not lists(read, TEA)
+    assert not lists(read, item(line, 9.98), TEA, JAM)

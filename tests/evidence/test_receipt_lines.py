@@ -99,7 +99,17 @@ def test_a_tax_may_have_a_number_of_its_own(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "shop", ["CASM BILL", "Reoeipt", "OFFICIAL REGEIPT", "Bill No.: 122-957169", "Order 2748031", "PAID"]
+    "shop",
+    [
+        "CASM BILL",
+        "Reoeipt",
+        "OFFICIAL REGEIPT",
+        "Bill No.: 122-957169",
+        "Order 2748031",
+        "PAID",
+        "Item Amount",
+        "Receipt 263: 0958",
+    ],
 )
 def test_a_heading_with_a_letter_misread_and_a_number_of_the_paper_are_no_shop(shop: str) -> None:
     grammar = copied(receipt.grammar(), [page(shop, "Tea 3.00", "TOTAL 3.50")])

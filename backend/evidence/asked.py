@@ -16,9 +16,15 @@ from backend.evidence.index import PageIndex
 from backend.evidence.labels import labels
 from backend.evidence.printed import Printed
 
+NOT_PRINTED = "That is not written there."
+NO_DATE = "No date is printed."
+
 _SHORT = 3  # letters of a name that may stand in a question by chance
 _WHEN = re.compile(r"\b(?:when|what day|which day)\b")
 _EACH = re.compile(r"\b(?:each|unit|one|per|apiece|single)\b")
+_PAID = re.compile(r"\bhow (?:did|was|do)\b.*\b(?:pay|paid)\b|\bpaid with\b|\bcard or cash\b")
+_ORDERED = re.compile(r"\bwhat\b.*\b(first|second|third|last) (?:item|thing|product|article)\b")
+_PLACES = {"first": 0, "second": 1, "third": 2, "last": -1}
 _MANY = re.compile(r"\b(?:how many|quantity|qty|count)\b")
 
 
@@ -27,6 +33,42 @@ def amounts_about(question: str, printed: Printed) -> list[Decimal]:
     asked = flat(question)
     field = "quantity" if _MANY.search(asked) else "unit_price" if _EACH.search(asked) else "amount"
     return list(dict.fromkeys(value for row in _named(_letters(asked), printed) for value in row.of(field)))
+
+
+def ordered(question: str, printed: Printed) -> tuple[str, list[str]] | None:
+    """Tell which item a question asks for by its place, and what it may be called; None if it does not.
+
+    Example: “What is the second item?” of a receipt of tea and jam is ("second", ["JAM"]).
+    """
+    found = _ORDERED.search(flat(question))
+    rows = _goods(printed)
+    if not found or not rows or not all(row.certain and row.names for row in rows):
+        return None
+    place = _PLACES[found[1]]
+    return (found[1], rows[place].names) if -len(rows) <= place < len(rows) else None
+
+
+def is_not_printed(question: str, pages: Sequence[PageIndex], printed: Printed) -> bool:
+    """Whether a receipt does not have what a question asks for: a subtotal, a tax, a time, how it was paid."""
+    if not is_receipt(pages):
+        return False
+    asked = flat(question)
+    roles = {label.role for label in labels(asked) if not label.part}
+    known = {label.role for page in pages for found in page.labels for label in found}
+    if "subtotal" in roles:
+        return "subtotal" not in known
+    if "tax" in roles:
+        return not printed.tax_names
+    if "time" in roles and "date" not in roles:
+        return not any(page.clocks for page in pages)
+    return bool(_PAID.search(asked)) and not known & {"cash", "change"} and not _amounts_below_total(pages)
+
+
+def _amounts_below_total(pages: Sequence[PageIndex]) -> bool:
+    """Whether an amount stands below the last word for a total, as what was paid with does."""
+    page = pages[-1]
+    totals = [row for row, found in enumerate(page.labels) if any(label.role == "total" for label in found)]
+    return any(token.row > max(totals, default=0) and token.number.places == 2 for token in page.tokens)
 
 
 def asks_when(question: str, pages: Sequence[PageIndex]) -> bool:
@@ -53,15 +95,17 @@ def years(pages: Sequence[PageIndex]) -> list[str]:
 
 def _named(question: str, printed: Printed) -> Iterator[GoodsRow]:
     """Find the rows of which a name stands in a question; where one name is part of another, those of the longer."""
-    ways = printed.goods
-    certain = [sum(row.certain and bool(row.names) for row in rows) for rows in ways]
-    rows = ways[certain.index(max(certain))]
     known: dict[str, list[GoodsRow]] = {}
-    for row in rows:
+    for row in _goods(printed):
         for name in filter(lambda name: len(name) > _SHORT and name in question, map(_letters, row.names)):
             known.setdefault(name, []).append(row)
     whole = [name for name in known if not any(name != other and name in other for other in known)]
     return (row for name in whole for row in known[name])
+
+
+def _goods(printed: Printed) -> Sequence[GoodsRow]:
+    """The rows of what was bought, with names in the way in which most of the certain ones have one."""
+    return max(printed.goods, key=lambda rows: sum(row.certain and bool(row.names) for row in rows))
 
 
 def _letters(text: str) -> str:

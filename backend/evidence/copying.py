@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from backend.engine.grammars import fault
-from backend.evidence.asked import amounts_about, asks_when, is_receipt, years
+from backend.evidence.asked import (
+    NO_DATE,
+    NOT_PRINTED,
+    amounts_about,
+    asks_when,
+    is_not_printed,
+    is_receipt,
+    ordered,
+    years,
+)
+from backend.evidence.goods import goods_count
 from backend.evidence.index import PageIndex, index
 from backend.evidence.json_form import Form, Nowhere, Unheld, allowed, numbers, quoted
 from backend.evidence.printed import Printed
@@ -25,8 +35,12 @@ from backend.tasks.presets.table import grammar as any_table
 from backend.tasks.presets.table import grammar_of as table_of
 from backend.types import Grammar
 
-NO_DATE = "No date is printed."
 COUNTED = 30  # things that an answer may count without that the page says so
+_DAY_AND_MONTH = re.compile(r"^\d{1,2}[./-]\d{1,2}(?=[./-]\d)")  # 19.10 of 19.10.2018
+_LONGEST = 40  # characters of a number
+_SMALL = "|".join(map(str, range(COUNTED + 1)))
+_IN_LINE = r"0-9\n"
+_MARK = r"[.,:\/-]"  # what may stand within a number
 _DIGITS = re.compile(r"\d+(?:[.,:/\-]\d+)*")
 
 
@@ -52,7 +66,8 @@ def copied(grammar: Grammar, pages: Sequence[Page]) -> Grammar:
 def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     """Make the grammar of an answer in words about pages: its numbers are theirs, as printed or in another form.
 
-    Small whole numbers are free, since things can be counted, and words are. Where the question is about something
+    Small whole numbers are free, since things can be counted, and words are; how many items a receipt has is known
+    where its amounts add up. Where the question is about something
     bought, or about when a receipt is of, the numbers are those of it. One that asks for a receipt as JSON is held to
     the receipt's form.
     """
@@ -60,6 +75,10 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     printed = Printed(indexed)
     if re.search(r"\bjson\b", question, re.IGNORECASE) and is_receipt(indexed):
         return copied(receipt_form(), pages)
+    if is_not_printed(question, indexed, printed):
+        return Grammar("lark", f"start: {quoted(NOT_PRINTED)}")
+    if item := ordered(question, printed):
+        return Grammar("lark", f'start: {quoted(f"The {item[0]} item is ")} {_any_of(item[1])} "."')
     if values := amounts_about(question, printed):
         said = _any(allowed(values, {"type": "number"}))
     elif asks_when(question, indexed):
@@ -69,7 +88,17 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
         said = _any(whens)
     else:
         said = _numbers_said(pages, printed)
-    return Grammar("lark", f"start: ANSWER\nANSWER: /[^0-9]*(({said})[^0-9]+)*({said})?/ & /(?s:.+)/")
+    answer = f"/[^0-9{{}}]*{_among(said, '0-9{}')}/ & /(?s:.+)/{_miscounted(indexed)}"  # words, and no JSON
+    return Grammar("lark", f"start: ANSWER\nANSWER: {answer}")
+
+
+def _miscounted(pages: Sequence[PageIndex]) -> str:
+    """Exclude other numbers of items than a receipt has, where that is known."""
+    known = goods_count(pages[0]) if len(pages) == 1 and is_receipt(pages) else None
+    if not known:
+        return ""
+    wrong = "|".join(str(number) for number in range(COUNTED + 1) if number != known)
+    return f" & ~/(?s:.*[^0-9])?({wrong}) items?(?s:.*)/"
 
 
 def _table(pages: Sequence[PageIndex], printed: Printed) -> Grammar:
@@ -104,26 +133,59 @@ def _any_of(texts: Iterable[str]) -> str:
 
 
 def _document(pages: Sequence[Page], printed: Printed) -> Grammar:
-    """Make a document answer's grammar: words whose numbers are the pages', and under them a whole row of theirs."""
-    rows = dict.fromkeys(row.text.strip() for page in pages for row in page.rows)
-    lines = " | ".join(quoted(row) for row in rows if row)
-    if not lines:
+    """Make a document answer's grammar: words with the pages' numbers, and under them the row that has the first one.
+
+    Small numbers do not count, for things can be counted. Example: over `ISSUED 29/11/22` and `TOTAL 3.00` the answer
+    “It was issued on 29/11/22.” can quote the first row alone, and “It is from ACME.” any.
+    """
+    rows: dict[str, tuple[str, ...]] = {}
+    for page in pages:
+        found = index(page)
+        for number, row in enumerate(page.rows):
+            rows[row.text.strip()] = tuple(dict.fromkeys(_numbers_of(found, number)))
+    rows.pop("", None)
+    if not rows:
         raise Nowhere("words")
-    said = _numbers_said(pages, printed)
+    groups = {said: [row for row, own in rows.items() if own == said] for said in rows.values()}
+    answers = [f'ANSWER{at} "\\n\\n> " ({" | ".join(map(quoted, group))})' for at, group in enumerate(groups.values())]
+    gap = _gap(_IN_LINE)
+    firsts = [f"/({_any(said)})/ REST | FEW" if said else "FEW" for said in groups]
     return Grammar(
         "lark",
-        f'start: {quoted(NOT_SAID)} | ANSWER "\\n\\n> " QUOTED\n'
-        f"ANSWER: /([^0-9\\s>][^0-9\\n]*)?(({said})[^0-9\\n]+)*({said})?/ & /.+/\nQUOTED: {lines}",
+        f"start: {quoted(NOT_SAID)} | {' | '.join(answers)}\n"
+        f"BEGIN: /([^0-9\\s>][^0-9\\n]*)?(({_SMALL}){gap})*/\n"
+        f"FEW: /(({_SMALL}){_MARK}?)?/\n"
+        f"REST: /{_MARK}?|{gap}{_among(_numbers_said(pages, printed), _IN_LINE)}/\n"
+        + "\n".join(f"ANSWER{at}: BEGIN ({first}) & /.+/" for at, first in enumerate(firsts)),
     )
+
+
+def _among(numbers_: str, other: str) -> str:
+    """Make the expression of words among which numbers stand; `other` is what no word has, beside digits."""
+    return f"(({numbers_}){_gap(other)})*(({numbers_}){_MARK}?)?"
+
+
+def _gap(other: str) -> str:
+    """Make the expression of what stands after a number: no mark with a digit behind it, or 12 and 10 were 12.10."""
+    return f"([^{other}.,:\\/-]|{_MARK}[^{other}])[^{other}]*"
+
+
+def _numbers_of(page: PageIndex, row: int) -> Iterator[str]:
+    """Yield the numbers that may be said of a row: as printed, as JSON has them, and its days and times."""
+    yield from (run for run in _DIGITS.findall(page.page.rows[row].text) if len(run) <= _LONGEST)
+    values = [reading.value for token in page.in_row(row) for reading in token.number.readings]
+    yield from allowed(values, {"type": "number"})
+    yield from (when.isoformat() for at, day in page.days if at == row for when in day.days)
+    yield from (f"{clock.hour:02}:{clock.minute:02}" for at, clock in page.clocks if at == row)
 
 
 def _numbers_said(pages: Sequence[Page], printed: Printed) -> str:
     """List the numbers that may be said about pages, as alternatives of a grammar."""
-    runs = (run for page in pages for row in page.rows for run in _DIGITS.findall(row.text) if len(run) <= 40)
+    runs = (run for page in pages for row in page.rows for run in _DIGITS.findall(row.text) if len(run) <= _LONGEST)
     found = dict.fromkeys(
         [
-            *(str(number) for number in range(COUNTED + 1)),
-            *runs,
+            *_SMALL.split("|"),
+            *(part for run in runs for part in (run, *_DAY_AND_MONTH.findall(run))),
             *numbers(printed, {"type": "number"}),
             *printed.values("date"),
             *printed.values("time"),

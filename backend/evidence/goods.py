@@ -77,6 +77,11 @@ def goods_rows(pages: Iterable[PageIndex], named_below: bool) -> list[GoodsRow]:
     return [row for page in ways for row in (_named_below(page) if named_below else _named_above(page))]
 
 
+def goods_count(page: PageIndex) -> int | None:
+    """Count what was bought, where the amounts add up to a sum that is printed; None where they do not."""
+    return len(_bought(page)[1]) or None
+
+
 def goods_span(page: PageIndex) -> range:
     """The rows from the first to the last that must be an item; a row before the first, if that has no words."""
     rows, complete = _bought(page)

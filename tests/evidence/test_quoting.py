@@ -4,6 +4,7 @@ import pytest
 
 from backend.engine.grammars import accepts
 from backend.evidence.copying import copied, spoken
+from backend.reader.page import Page
 from backend.tasks.presets import document, receipt, table
 from tests.support.pages import page
 
@@ -130,3 +131,72 @@ def test_a_page_that_is_no_receipt_may_say_any_of_its_numbers_of_when() -> None:
 def test_a_receipt_that_is_asked_for_as_json_has_the_form_of_one() -> None:
     assert spoken("Read this as JSON.", [SHOPPING]) == copied(receipt.grammar(), [SHOPPING])
     assert spoken("What is JSON?", [CHART]).text.startswith("start: ANSWER")
+
+
+@pytest.mark.parametrize(
+    ("said", "allowed"),
+    [
+        ("It was issued on 29/11/22.\n\n> ISSUED 29/11/22", True),
+        ("It was issued on 2022-11-29.\n\n> ISSUED 29/11/22", True),
+        ("It was issued on 29/11/22.\n\n> 142 MILL LANE", False),
+        ("It was issued on 19/11/22.\n\n> ISSUED 29/11/22", False),
+        ("It is from ACME.\n\n> ISSUED 29/11/22", True),
+        ("There are 2 of them, 3.10 each, of 29/11/22.\n\n> TEA 3.10", True),  # the first number beyond a count
+        ("It costs 12.10.\n\n> TEA 3.10", False),  # 12 and 10 can be counts, and are no price
+    ],
+)
+def test_a_document_s_answer_quotes_a_row_that_has_its_number(said: str, allowed: bool) -> None:
+    read = page("ACME", "142 MILL LANE", "ISSUED 29/11/22", "TEA 3.10")
+    assert accepts(copied(document.GRAMMAR, [read]), said) == allowed
+
+
+@pytest.mark.parametrize(("said", "allowed"), [("It was 2.10.", False), ("It was 3.10.", True), ("2 of 10.", True)])
+def test_two_counts_are_no_price(said: str, allowed: bool) -> None:
+    assert accepts(spoken("How much?", [page("TEA 3.10")]), said) == allowed
+
+
+@pytest.mark.parametrize(("said", "allowed"), [("2 items, total 7.00.", True), ("5 items, total 7.00.", False)])
+def test_how_many_items_there_are_is_known_where_they_add_up(said: str, allowed: bool) -> None:
+    read = page("TOY SDN BHD", ["Tea", (420, "3.00")], ["Jam", (420, "4.00")], ["TOTAL", (420, "7.00")])
+    assert accepts(spoken("What is this?", [read]), said) == allowed
+
+
+PAID = page("TOY", ["Tea", (420, "3.00")], ["Jam", (420, "4.00")], ["TOTAL", (420, "7.00")], ["CASH", (420, "10.00")])
+TOLD = page("TOY", "1.2.2021 11:30", ["Tea", (420, "3.00")], ["Subtotal", "3.00"], ["VAT", "0.60"], ["TOTAL", "3.60"])
+
+
+@pytest.mark.parametrize(
+    ("question", "read", "printed"),
+    [
+        ("What is the subtotal?", PAID, False),
+        ("What is the subtotal?", TOLD, True),
+        ("How much is the tax?", PAID, False),
+        ("How much VAT is there?", TOLD, True),
+        ("At what time was it?", PAID, False),
+        ("At what time was it?", TOLD, True),
+        ("How did they pay?", TOLD, False),
+        ("How did they pay?", PAID, True),
+        ("What is the total?", PAID, True),
+    ],
+)
+def test_what_a_receipt_does_not_have_is_said_not_to_be_there(question: str, read: Page, printed: bool) -> None:
+    grammar = spoken(question, [read])
+    assert accepts(grammar, "That is not written there.")
+    assert accepts(grammar, "It is the blue one.") == printed
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "allowed"),
+    [
+        ("What is the second item?", "The second item is Jam.", True),
+        ("What is the second item?", "The second item is Tea.", False),
+        ("What is the last item?", "The last item is Jam.", True),
+        ("What is the third item?", "There is none.", True),
+    ],
+)
+def test_an_item_is_told_by_its_place(question: str, answer: str, allowed: bool) -> None:
+    assert accepts(spoken(question, [PAID]), answer) == allowed
+
+
+def test_words_are_no_json() -> None:
+    assert not accepts(spoken("What is it?", [PAID]), 'A receipt from TOY {"total": 7.00}.')

@@ -20,7 +20,7 @@ from itertools import accumulate, pairwise, takewhile
 
 from backend.evidence.currencies import SIGN
 from backend.evidence.folding import confused
-from backend.evidence.goods_names import NameCells, is_doubtful, name_cells, names_in
+from backend.evidence.goods_names import NameCells, is_doubtful, is_note, name_cells, names_in
 from backend.evidence.index import PageIndex, Token
 from backend.evidence.labels import BESIDE_SUMS, SUMS, Label, role_of
 from backend.reader.page import COLUMN
@@ -118,9 +118,14 @@ def _has_name(words: NameCells) -> bool:
 
 def _named_above(page: PageIndex) -> Iterator[GoodsRow]:
     rows, complete = _bought(page)
+    bare = _is_named_below(page) is False  # no row with an amount has a name of its own
     for before, row in pairwise([_head(page, rows), *rows]):
         near = range(max(before + 1, row - _FAR), row + 1)
         words = [_words(page, one) for one in near]
+        both = len(words) == 3 and _has_name(words[0]) and words[1].from_start and not is_note(words[0])
+        if bare and before >= 0 and both:
+            yield _goods_row(page, row, near, [], words[:2], row in complete)  # two rows of words alone are one name
+            continue
         if not any(one.cells for one in words):  # the name's row has an amount too
             words = [_words(page, one) for one in range(max(0, row - 1), row + 1)]
         yield _goods_row(page, row, near, words, words[-_NEAR:], row in complete)

@@ -24,6 +24,7 @@ _MONEY = re.compile(rf"(?:{_SIGN}|[^\w\s]{{0,2}})\d{{1,3}}(?:[.,]?\d{{3}})*[.,]\
 _AT_END = re.compile(rf"(?:\s+(?:[x@àX×*]{_SIGN}?|pcs?|PCS?|units?|UNITS?|{_SIGN}\.?))+$")
 # A currency alone, a label of something else, a measure, a flag of a tax.
 _NO_NAME = re.compile(rf"{_SIGN}\.?|.*:|(?i:pkts?|pcs?|units?|kgs?|ea|nos?|ctns?|btls?|sr|zr|zrl|disc)\.?|\d+[x×@]\S*")
+_SIZE = re.compile(r"\d{1,3}(?:[\"”]|[ -]?\w{1,2})")  # 12", on a row below its name
 _NUMBERED = re.compile(r"^(?:\d+[).]|x(?=[A-Z][a-z]))(?=\w)")  # 5)LIVER, 1 xTea
 # P6721, 8239-51, but neither 500ML nor 1000g.
 _CODE = re.compile(r"(?=(?:\D*\d){3})(?!\d+(?i:g|kg|ml|cl|l|mm|cm|m|w|v|x)$)(?:[\d.·/-]*[A-Za-z]){0,2}[\d.·/-]*")
@@ -44,7 +45,7 @@ def name_cells(text: str, counted: Collection[str]) -> NameCells:
     """Find the cells of a row's text; `counted` are its counts, prices and misread amounts, in lower case."""
     cells, whole = _cells(text, counted), " ".join(text.split())
     also = _cells(text, {word for word in counted if f"{word}x" not in whole.lower()})  # 6  MAYONNAISE 6X  51.00
-    named = bool(cells) and _is_name(cells[0])
+    named = bool(cells) and (_is_name(cells[0]) or _SIZE.fullmatch(cells[0]) is not None)
     return NameCells(
         tuple(cells),
         tuple(also),
@@ -80,6 +81,11 @@ def is_doubtful(name: str) -> bool:
 
 def _is_heading(name: str) -> bool:
     return is_heading(name) or re.fullmatch(rf"\W*(?:{HEADING})\W*", name, re.IGNORECASE) is not None
+
+
+def is_note(words: NameCells) -> bool:
+    """Whether a row is hardly the first of a name over two rows: “+ Extra cheese”, “* offer *”, “No ice”."""
+    return any(re.match(r"[+*]|no\b", cell, re.IGNORECASE) for cell in words.cells)
 
 
 def _says_sum(name: str) -> bool:

@@ -83,7 +83,15 @@ HEADING = (
 """A pattern for the lines that are no name of anything: what kind of paper it is, welcome and thanks."""
 _OF_PAPER = ("", "official", "sales", "cash", "tax", "guest", "customer")
 _PAPERS = ("receipt", "invoice", "bill", "check", "copy")
-_HEADINGS = [*(f"{of}{paper}" for of in _OF_PAPER for paper in _PAPERS), "original", "duplicate", "welcome"]
+_HEADINGS = [
+    *(f"{of}{paper}" for of in _OF_PAPER for paper in _PAPERS),
+    "original",
+    "duplicate",
+    "welcome",
+    "takeaway",
+    "eatin",
+    "dinein",
+]
 _VAGUE = {None, "amount", "price", "quantity"}
 _LONGEST = 5  # words of a phrase
 _LONG, _LONGEST_SUM = 5, 20  # letters of a phrase in which one may be misread

@@ -296,3 +296,21 @@ def test_an_address_is_no_item_however_its_numbers_look(line: str) -> None:
     assert lists(read, TEA, JAM)
     assert not lists(read, TEA)
     assert not lists(read, item(line, 9.98), TEA, JAM)
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        (("RED", "JAM 200G"), "RED JAM 200G"),
+        (("PLUM", '12"'), 'PLUM 12"'),
+        (("Take Away", "JAM"), "JAM"),
+        (("+ ICE", "JAM"), "JAM"),
+    ],
+)
+def test_two_rows_of_words_between_amounts_that_have_none_are_one_name(rows: tuple[str, str], name: str) -> None:
+    above = ("QTY  PRICE  AMOUNT", "GREEN TEA", ["2 x 3.10", (420, "6.20")], *rows, ["3 @ 1.20", (420, "3.60")])
+    read = page(*above, ["TOTAL", (420, "9.80")])
+    tea, names = item("GREEN TEA", 6.2, 2, 3.1), (" ".join(rows), *rows)
+    assert name in [one for one in names if lists(read, tea, item(one, 3.6, 3, 1.2))]
+    if name == " ".join(rows):
+        assert not any(lists(read, tea, item(one, 3.6, 3, 1.2)) for one in rows)

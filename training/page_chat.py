@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from backend.evidence.asked import NO_DATE, NOT_PRINTED
 from backend.tasks.forms import own_schema
 from backend.tasks.presets import document
 from training import page_receipts, prompts
@@ -17,7 +18,6 @@ from training.values import Answer, Piece, Turn, say
 Asker = Callable[[Receipt, random.Random], Turn | None]
 
 UNKNOWN = "I do not understand the question. Ask about what is written or shown there."
-NOT_PRINTED = "That is not written there."
 
 
 def money(cents: int) -> str:
@@ -206,7 +206,7 @@ def _when(receipt: Receipt, rng: random.Random) -> Turn:
         ("When was it?", "When?", "What is the date?", "On which day was it?", "What date is printed?")
     )
     if receipt.day is None:
-        return Turn(question, say("No date is printed."))
+        return Turn(question, say(NO_DATE))
     parts: list[Piece | str] = ["It was on ", *_told(receipt, "date", str(receipt.day))]
     if receipt.time is not None and question.startswith("When"):
         parts += [" at ", *_told(receipt, "time", receipt.time)]

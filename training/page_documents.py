@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from datetime import date, timedelta
 
+from backend.evidence.asked import NOT_PRINTED
+from backend.evidence.copying import TEXT_ALONE
 from backend.tasks.presets import document, read_text, table
 from training import page_words, prompts, text
-from training.page_chat import NOT_PRINTED, STRANGE, UNKNOWN, quoted
+from training.page_chat import STRANGE, UNKNOWN, quoted
 from training.page_words import coded, fill, name
 from training.pages import Cell, Page, Sheet, day, joined, write
 from training.values import PAGE, Piece, Turn, say
@@ -385,9 +387,6 @@ def _missing(page: Page, rng: random.Random) -> Turn:
     return Turn(f"What is the {label}?", say(NOT_PRINTED))
 
 
-SAYS = "I can only tell the text on it:\n"
-
-
 def _says(page: Page, rng: random.Random) -> Turn:
     """A picture described by the text on it alone, all that there is to tell."""
     asked = (
@@ -398,7 +397,7 @@ def _says(page: Page, rng: random.Random) -> Turn:
         "Read it.",
         "What is on the sign?",
     )
-    return Turn(rng.choice(asked), joined([SAYS, Piece(page.text, tuple(range(len(page.text))), PAGE)]))
+    return Turn(rng.choice(asked), joined([TEXT_ALONE, Piece(page.text, tuple(range(len(page.text))), PAGE)]))
 
 
 def sign(rng: random.Random) -> tuple[Turn, ...]:

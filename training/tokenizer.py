@@ -19,10 +19,12 @@ from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
+from backend.evidence.asked import NOT_PRINTED
+from backend.evidence.copying import TEXT_ALONE
 from backend.reader.prompt import CLOSE, INTRODUCTION
 from backend.tasks.forms import own_schema
 from backend.tasks.presets import document, read_text, table
-from training import formulas, page_chat, page_documents, prompts, typeset, words
+from training import formulas, page_chat, prompts, typeset, words
 from training.values import Chat
 
 BEGIN, START, END, TURN, PAD, IMAGE = (
@@ -93,7 +95,7 @@ def _name_lists() -> tuple[str, ...]:
 MERGES = 1400
 """Tokens of several letters."""
 
-SENTENCES = (page_chat.UNKNOWN, page_chat.NOT_PRINTED, document.NOT_SAID, page_documents.SAYS, "\n\n> ")
+SENTENCES = (page_chat.UNKNOWN, NOT_PRINTED, document.NOT_SAID, TEXT_ALONE, "\n\n> ")
 
 
 def page_chunks() -> list[str]:

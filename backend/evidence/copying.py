@@ -28,6 +28,7 @@ from backend.evidence.json_form import Form, Nowhere, Unheld, allowed, numbers, 
 from backend.evidence.printed import Printed
 from backend.evidence.tables import TableRow, csv_line, tables
 from backend.reader.page import Page
+from backend.reader.prompt import shown
 from backend.tasks.presets.document import GRAMMAR as ANY_DOCUMENT
 from backend.tasks.presets.document import NOT_SAID
 from backend.tasks.presets.receipt import grammar as receipt_form
@@ -35,11 +36,12 @@ from backend.tasks.presets.table import grammar as any_table
 from backend.tasks.presets.table import grammar_of as table_of
 from backend.types import Grammar
 
+TEXT_ALONE = "I can only tell the text on it:\n"
 COUNTED = 30  # things that an answer may count without that the page says so
 _DAY_AND_MONTH = re.compile(r"^\d{1,2}[./-]\d{1,2}(?=[./-]\d)")  # 19.10 of 19.10.2018
 _LONGEST = 40  # characters of a number
 _SMALL = "|".join(map(str, range(COUNTED + 1)))
-_IN_LINE = r"0-9\n"
+_IN_LINE, _PROSE = r"0-9\n", r"0-9\n{}"  # what no word of an answer has
 _MARK = r"[.,:\/-]"  # what may stand within a number
 _DIGITS = re.compile(r"\d+(?:[.,:/\-]\d+)*")
 
@@ -88,8 +90,10 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
         said = _any(whens)
     else:
         said = _numbers_said(pages, printed)
-    answer = f"/[^0-9{{}}]*{_among(said, '0-9{}')}/ & /(?s:.+)/{_miscounted(indexed)}"  # words, and no JSON
-    return Grammar("lark", f"start: ANSWER\nANSWER: {answer}")
+    # One line of words, and no JSON; or all that stands on the page, as it stands there.
+    answer = f"/[^{_PROSE}]*{_among(said, _PROSE)}/ & /.+/{_miscounted(indexed)}"
+    whole = "".join(f" | {quoted(TEXT_ALONE + shown(page))}" for page in pages)
+    return Grammar("lark", f"start: ANSWER{whole}\nANSWER: {answer}")
 
 
 def _miscounted(pages: Sequence[PageIndex]) -> str:
@@ -135,29 +139,39 @@ def _any_of(texts: Iterable[str]) -> str:
 def _document(pages: Sequence[Page], printed: Printed) -> Grammar:
     """Make a document answer's grammar: words with the pages' numbers, and under them the row that has the first one.
 
-    Small numbers do not count, for things can be counted. Example: over `ISSUED 29/11/22` and `TOTAL 3.00` the answer
-    “It was issued on 29/11/22.” can quote the first row alone, and “It is from ACME.” any.
+    They share a word at least, or that number. Small numbers do not count, for things can be counted. Example: over
+    `ISSUED 29/11/22` and `ACME` the answer “It was issued on 29/11/22.” can quote the first row alone, and “It is from
+    ACME.” the second.
     """
-    rows: dict[str, tuple[str, ...]] = {}
+    rows: dict[str, list[str]] = {}
     for page in pages:
         found = index(page)
         for number, row in enumerate(page.rows):
-            rows[row.text.strip()] = tuple(dict.fromkeys(_numbers_of(found, number)))
+            rows[row.text.strip()] = list(_numbers_of(found, number))
     rows.pop("", None)
     if not rows:
         raise Nowhere("words")
-    groups = {said: [row for row, own in rows.items() if own == said] for said in rows.values()}
-    answers = [f'ANSWER{at} "\\n\\n> " ({" | ".join(map(quoted, group))})' for at, group in enumerate(groups.values())]
+    answers = [f'ANSWER{at} "\\n\\n> " {quoted(row)}' for at, row in enumerate(rows)]
     gap = _gap(_IN_LINE)
-    firsts = [f"/({_any(said)})/ REST | FEW" if said else "FEW" for said in groups]
+    firsts = [f"/({_any(said)})/ REST | FEW" if said else "FEW" for said in rows.values()]
     return Grammar(
         "lark",
         f"start: {quoted(NOT_SAID)} | {' | '.join(answers)}\n"
         f"BEGIN: /([^0-9\\s>][^0-9\\n]*)?(({_SMALL}){gap})*/\n"
         f"FEW: /(({_SMALL}){_MARK}?)?/\n"
         f"REST: /{_MARK}?|{gap}{_among(_numbers_said(pages, printed), _IN_LINE)}/\n"
-        + "\n".join(f"ANSWER{at}: BEGIN ({first}) & /.+/" for at, first in enumerate(firsts)),
+        + "\n".join(
+            f"ANSWER{at}: BEGIN ({first}) & /.+/{_shares(row, said)}"
+            for at, (first, (row, said)) in enumerate(zip(firsts, rows.items(), strict=True))
+        ),
     )
+
+
+def _shares(row: str, numbers_: Iterable[str]) -> str:
+    """Ask for a word of a row, or one of its numbers, in an answer; nothing of a row that has neither."""
+    words = [word for word in re.findall(r"[^\W\d_]{3,}|\w*\d\w*", row) if not word.isdecimal()]
+    shared = _any(dict.fromkeys([*words, *numbers_]))
+    return f" & /.*({shared}).*/" if shared else ""
 
 
 def _among(numbers_: str, other: str) -> str:

@@ -70,7 +70,7 @@ def test_a_documents_answer_quotes_a_row_and_says_its_numbers(answer: str, held:
     assert accepts(grammar, answer) == held
 
 
-@pytest.mark.parametrize("answer", ["It was in 2001.", "In 2001, on 19.10.", "2001", "It is 2001 m.\nAnd 19.10.2018."])
+@pytest.mark.parametrize("answer", ["It was in 2001.", "In 2001, on 19.10.", "2001", "It is 2001 m. And 19.10.2018."])
 def test_a_sentence_may_end_with_a_number(answer: str) -> None:
     assert accepts(spoken("How much?", [page("Built in 2001", "19.10.2018", ["FEE", (420, "12,90")])]), answer)
     document_answer = answer.replace("\n", " ") + "\n\n> Built in 2001"
@@ -140,7 +140,7 @@ def test_a_receipt_that_is_asked_for_as_json_has_the_form_of_one() -> None:
         ("It was issued on 2022-11-29.\n\n> ISSUED 29/11/22", True),
         ("It was issued on 29/11/22.\n\n> 142 MILL LANE", False),
         ("It was issued on 19/11/22.\n\n> ISSUED 29/11/22", False),
-        ("It is from ACME.\n\n> ISSUED 29/11/22", True),
+        ("It is from ACME.\n\n> ACME", True),
         ("There are 2 of them, 3.10 each, of 29/11/22.\n\n> TEA 3.10", True),  # the first number beyond a count
         ("It costs 12.10.\n\n> TEA 3.10", False),  # 12 and 10 can be counts, and are no price
     ],
@@ -200,3 +200,22 @@ def test_an_item_is_told_by_its_place(question: str, answer: str, allowed: bool)
 
 def test_words_are_no_json() -> None:
     assert not accepts(spoken("What is it?", [PAID]), 'A receipt from TOY {"total": 7.00}.')
+
+
+@pytest.mark.parametrize(
+    ("said", "allowed"),
+    [
+        ("The room is C15.\n\n> Room : C15", True),
+        ("The room is Dr. Mustard.\n\n> ORDER NUMBER : 66683", False),  # they share no word
+        ("The room is Dr. Mustard.\n\n> Contact : Dr. Mustard Vikfu", True),
+    ],
+)
+def test_an_answer_and_its_quote_share_a_word(said: str, allowed: bool) -> None:
+    read = page("Room : C15", "Contact : Dr. Mustard Vikfu", "ORDER NUMBER : 66683")
+    assert accepts(copied(document.GRAMMAR, [read]), said) == allowed
+
+
+def test_the_text_of_a_page_is_told_whole_and_once() -> None:
+    read, told = page("OPEN 9-5", "Room 3", "Keep out"), "I can only tell the text on it:\nOPEN 9-5\nRoom 3\nKeep out"
+    assert accepts(spoken("Read it.", [read]), told)
+    assert not accepts(spoken("Read it.", [read]), told + "\nRoom 3\nKeep out")

@@ -80,7 +80,7 @@ def held(question: str, pages: list[Page], shown: bool) -> Grammar | None:
     form = _form(question)
     if form is None:
         return spoken(question, pages) if pages and not shown else None
-    return copied(form, pages)
+    return copied(form, pages, question)
 
 
 def _form(question: str) -> Grammar | None:

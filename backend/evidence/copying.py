@@ -26,6 +26,7 @@ from backend.evidence.goods import goods_count
 from backend.evidence.index import PageIndex, index
 from backend.evidence.json_form import Form, Nowhere, Unheld, allowed, numbers, quoted
 from backend.evidence.printed import Printed
+from backend.evidence.sentences import COUNTED, Sentences, alternatives
 from backend.evidence.tables import TableRow, csv_line, tables
 from backend.reader.page import Page
 from backend.reader.prompt import shown
@@ -37,17 +38,16 @@ from backend.tasks.presets.table import grammar_of as table_of
 from backend.types import Grammar
 
 TEXT_ALONE = "I can only tell the text on it:\n"
-COUNTED = 30  # things that an answer may count without that the page says so
 _DAY_AND_MONTH = re.compile(r"^\d{1,2}[./-]\d{1,2}(?=[./-]\d)")  # 19.10 of 19.10.2018
 _LONGEST = 40  # characters of a number
-_SMALL = "|".join(map(str, range(COUNTED + 1)))
-_IN_LINE, _PROSE = r"0-9\n", r"0-9\n{}"  # what no word of an answer has
-_MARK = r"[.,:\/-]"  # what may stand within a number
 _DIGITS = re.compile(r"\d+(?:[.,:/\-]\d+)*")
 
 
-def copied(grammar: Grammar, pages: Sequence[Page]) -> Grammar:
-    """Narrow the grammar of a form, a table or a document's answer to what pages say; unchanged where that fails."""
+def copied(grammar: Grammar, pages: Sequence[Page], question: str = "") -> Grammar:
+    """Narrow the grammar of a form, a table or a document's answer to what pages say; unchanged where that fails.
+
+    A document's answer may have the words of the question, too.
+    """
     if not pages:
         return grammar
     printed = Printed([index(page) for page in pages])
@@ -55,7 +55,7 @@ def copied(grammar: Grammar, pages: Sequence[Page]) -> Grammar:
         if grammar == any_table():
             held = _table([index(page) for page in pages], printed)
         elif grammar == ANY_DOCUMENT:
-            held = _document(pages, printed)
+            held = _document(question, pages, printed)
         elif grammar.kind == "json":
             held = Grammar("lark", Form(json.loads(grammar.text), printed).text)
         else:
@@ -68,10 +68,9 @@ def copied(grammar: Grammar, pages: Sequence[Page]) -> Grammar:
 def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     """Make the grammar of an answer in words about pages: its numbers are theirs, as printed or in another form.
 
-    Small whole numbers are free, since things can be counted, and words are; how many items a receipt has is known
-    where its amounts add up. Where the question is about something
-    bought, or about when a receipt is of, the numbers are those of it. One that asks for a receipt as JSON is held to
-    the receipt's form.
+    Small whole numbers are free, since things can be counted; how many items a receipt has is known where its amounts
+    add up. Where the question is about something bought, or about when a receipt is of, the numbers are those of it.
+    One that asks for a receipt as JSON is held to the receipt's form.
     """
     indexed = [index(page) for page in pages]
     printed = Printed(indexed)
@@ -82,18 +81,17 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     if item := ordered(question, printed):
         return Grammar("lark", f'start: {quoted(f"The {item[0]} item is ")} {_any_of(item[1])} "."')
     if values := amounts_about(question, printed):
-        said = _any(allowed(values, {"type": "number"}))
+        said = alternatives(allowed(values, {"type": "number"}))
     elif asks_when(question, indexed):
         whens = [*printed.values("date"), *printed.values("time"), *years(indexed)]
         if not whens:
             return Grammar("lark", f"start: {quoted(NO_DATE)}")
-        said = _any(whens)
+        said = alternatives(whens)
     else:
         said = _numbers_said(pages, printed)
-    # One line of words, and no JSON; or all that stands on the page, as it stands there.
-    answer = f"/[^{_PROSE}]*{_among(said, _PROSE)}/ & /.+/{_miscounted(indexed)}"
-    whole = "".join(f" | {quoted(TEXT_ALONE + shown(page))}" for page in pages)
-    return Grammar("lark", f"start: ANSWER{whole}\nANSWER: {answer}")
+    told = Sentences(question, indexed, said).any("ANSWER", f" & /.+/{_miscounted(indexed)}")
+    whole = "".join(f" | {quoted(TEXT_ALONE + shown(page))}" for page in pages)  # as it stands there
+    return Grammar("lark", f"start: ANSWER{whole}\n{told}")
 
 
 def _miscounted(pages: Sequence[PageIndex]) -> str:
@@ -136,7 +134,7 @@ def _any_of(texts: Iterable[str]) -> str:
     return f"({' | '.join(map(quoted, texts))})"
 
 
-def _document(pages: Sequence[Page], printed: Printed) -> Grammar:
+def _document(question: str, pages: Sequence[Page], printed: Printed) -> Grammar:
     """Make a document answer's grammar: words with the pages' numbers, and under them the row that has the first one.
 
     They share a word at least, or that number. Small numbers do not count, for things can be counted. Example: over
@@ -152,36 +150,17 @@ def _document(pages: Sequence[Page], printed: Printed) -> Grammar:
     if not rows:
         raise Nowhere("words")
     answers = [f'ANSWER{at} "\\n\\n> " {quoted(row)}' for at, row in enumerate(rows)]
-    gap = _gap(_IN_LINE)
-    firsts = [f"/({_any(said)})/ REST | FEW" if said else "FEW" for said in rows.values()]
-    return Grammar(
-        "lark",
-        f"start: {quoted(NOT_SAID)} | {' | '.join(answers)}\n"
-        f"BEGIN: /([^0-9\\s>][^0-9\\n]*)?(({_SMALL}){gap})*/\n"
-        f"FEW: /(({_SMALL}){_MARK}?)?/\n"
-        f"REST: /{_MARK}?|{gap}{_among(_numbers_said(pages, printed), _IN_LINE)}/\n"
-        + "\n".join(
-            f"ANSWER{at}: BEGIN ({first}) & /.+/{_shares(row, said)}"
-            for at, (first, (row, said)) in enumerate(zip(firsts, rows.items(), strict=True))
-        ),
+    told = Sentences(question, [index(page) for page in pages], _numbers_said(pages, printed)).that_begin(
+        [alternatives(said) for said in rows.values()], [f" & /[^\\s>].*/{_shares(*row)}" for row in rows.items()]
     )
+    return Grammar("lark", f"start: {quoted(NOT_SAID)} | {' | '.join(answers)}\n{told}")
 
 
 def _shares(row: str, numbers_: Iterable[str]) -> str:
     """Ask for a word of a row, or one of its numbers, in an answer; nothing of a row that has neither."""
     words = [word for word in re.findall(r"[^\W\d_]{3,}|\w*\d\w*", row) if not word.isdecimal()]
-    shared = _any(dict.fromkeys([*words, *numbers_]))
+    shared = alternatives(dict.fromkeys([*words, *numbers_]))
     return f" & /.*({shared}).*/" if shared else ""
-
-
-def _among(numbers_: str, other: str) -> str:
-    """Make the expression of words among which numbers stand; `other` is what no word has, beside digits."""
-    return f"(({numbers_}){_gap(other)})*(({numbers_}){_MARK}?)?"
-
-
-def _gap(other: str) -> str:
-    """Make the expression of what stands after a number: no mark with a digit behind it, or 12 and 10 were 12.10."""
-    return f"([^{other}.,:\\/-]|{_MARK}[^{other}])[^{other}]*"
 
 
 def _numbers_of(page: PageIndex, row: int) -> Iterator[str]:
@@ -198,19 +177,11 @@ def _numbers_said(pages: Sequence[Page], printed: Printed) -> str:
     runs = (run for page in pages for row in page.rows for run in _DIGITS.findall(row.text) if len(run) <= _LONGEST)
     found = dict.fromkeys(
         [
-            *_SMALL.split("|"),
+            *map(str, range(COUNTED + 1)),
             *(part for run in runs for part in (run, *_DAY_AND_MONTH.findall(run))),
             *numbers(printed, {"type": "number"}),
             *printed.values("date"),
             *printed.values("time"),
         ]
     )
-    return _any(found)
-
-
-def _any(found: Iterable[str]) -> str:
-    """Make alternatives of numbers, for one expression with the words around them.
-
-    A lexer would take the end of a sentence, "in 2001.", for a decimal.
-    """
-    return "|".join(re.escape(one.lstrip("-")).replace("/", r"\/") for one in found)
+    return alternatives(found)

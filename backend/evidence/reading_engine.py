@@ -188,7 +188,8 @@ def _given(request: GenerationRequest, read: _Read, copies: bool) -> GenerationR
         return replace(request, messages=messages, grammar=said)
     if request.grammar is None or request.reading == "none" or not copies:
         return replace(request, messages=messages)
-    return replace(request, messages=messages, grammar=copied(request.grammar, _all_pages(request, read)))
+    question = request.messages[-1].text
+    return replace(request, messages=messages, grammar=copied(request.grammar, _all_pages(request, read), question))
 
 
 def _all_pages(request: GenerationRequest, read: _Read) -> list[Page]:

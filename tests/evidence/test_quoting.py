@@ -70,7 +70,7 @@ def test_a_documents_answer_quotes_a_row_and_says_its_numbers(answer: str, held:
     assert accepts(grammar, answer) == held
 
 
-@pytest.mark.parametrize("answer", ["It was in 2001.", "In 2001, on 19.10.", "2001", "It is 2001 m. And 19.10.2018."])
+@pytest.mark.parametrize("answer", ["It was in 2001.", "In 2001, on 19.10.", "2001", "It is 2001. And 19.10.2018."])
 def test_a_sentence_may_end_with_a_number(answer: str) -> None:
     assert accepts(spoken("How much?", [page("Built in 2001", "19.10.2018", ["FEE", (420, "12,90")])]), answer)
     document_answer = answer.replace("\n", " ") + "\n\n> Built in 2001"
@@ -182,7 +182,7 @@ TOLD = page("TOY", "1.2.2021 11:30", ["Tea", (420, "3.00")], ["Subtotal", "3.00"
 def test_what_a_receipt_does_not_have_is_said_not_to_be_there(question: str, read: Page, printed: bool) -> None:
     grammar = spoken(question, [read])
     assert accepts(grammar, "That is not written there.")
-    assert accepts(grammar, "It is the blue one.") == printed
+    assert accepts(grammar, "It is not the second one.") == printed
 
 
 @pytest.mark.parametrize(
@@ -219,3 +219,17 @@ def test_the_text_of_a_page_is_told_whole_and_once() -> None:
     read, told = page("OPEN 9-5", "Room 3", "Keep out"), "I can only tell the text on it:\nOPEN 9-5\nRoom 3\nKeep out"
     assert accepts(spoken("Read it.", [read]), told)
     assert not accepts(spoken("Read it.", [read]), told + "\nRoom 3\nKeep out")
+
+
+@pytest.mark.parametrize(
+    ("said", "allowed"),
+    [("It was 3.10.", True), ("It wos 3.10.", False), ("The red tea was 3.10.", True), ("It is jam.", False)],
+)
+def test_words_are_the_page_s_the_question_s_or_small_ones(said: str, allowed: bool) -> None:
+    assert accepts(spoken("How much was the red one?", [page("TEA 3.10")]), said) == allowed
+
+
+def test_a_document_s_answer_may_have_the_words_of_the_question() -> None:
+    read, said = page("Toasl was born in D4"), "Mr Toast was born in D4.\n\n> Toasl was born in D4"
+    assert accepts(copied(document.GRAMMAR, [read], "Where was Mr Toast born?"), said)
+    assert not accepts(copied(document.GRAMMAR, [read]), said)

@@ -90,7 +90,8 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
     else:
         said = _numbers_said(pages, printed)
     told = Sentences(question, indexed, said).any("ANSWER", f" & /.+/{_miscounted(indexed)}")
-    whole = "".join(f" | {quoted(TEXT_ALONE + shown(page))}" for page in pages)  # as it stands there
+    texts = [quoted(shown(page)) for page in pages]  # all of it, as it stands there
+    whole = "".join(f" | {quoted(TEXT_ALONE)}? {text}" for text in texts)
     return Grammar("lark", f"start: ANSWER{whole}\n{told}")
 
 

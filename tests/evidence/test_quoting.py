@@ -218,6 +218,7 @@ def test_an_answer_and_its_quote_share_a_word(said: str, allowed: bool) -> None:
 def test_the_text_of_a_page_is_told_whole_and_once() -> None:
     read, told = page("OPEN 9-5", "Room 3", "Keep out"), "I can only tell the text on it:\nOPEN 9-5\nRoom 3\nKeep out"
     assert accepts(spoken("Read it.", [read]), told)
+    assert accepts(spoken("Read it.", [read]), read.text)
     assert not accepts(spoken("Read it.", [read]), told + "\nRoom 3\nKeep out")
 
 

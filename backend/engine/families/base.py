@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
+from backend.errors import UnsupportedMedia
 from backend.media.clip import Frame
 from backend.media.sheets import contact_sheets
 
@@ -182,7 +183,10 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class ImageFamily:
-    """Shows images as they are: what the families that read images have in common."""
+    """Shows images as they are: what the families that read images have in common.
+
+    `image_needed` is for models that answer about images alone.
+    """
 
     name: str
     images: bool = True
@@ -191,6 +195,7 @@ class ImageFamily:
     reach: Reach = field(default_factory=Reach)
     prefix: PrefixRules | None = None
     steps: tuple[str, ...] = ()
+    image_needed: bool = False
 
     @property
     def sheet_side(self) -> int:
@@ -205,8 +210,14 @@ class ImageFamily:
         return None if step else shown_image(image)
 
     def call(self, shown: Sequence[Shown]) -> dict[str, Any]:
-        """Pass all images, in order, where there are any."""
+        """Pass all images, in order, where there are any.
+
+        Raises:
+            UnsupportedMedia: the model needs one and there is none.
+        """
         images = [image for one in shown for image in one.images]
+        if self.image_needed and not images:
+            raise UnsupportedMedia("This model answers about images alone; add one to your message.")
         return {"images": images} if images else {}
 
     def corrected_inputs(self, processor: Any, shown: Sequence[Shown]) -> dict[str, torch.Tensor]:

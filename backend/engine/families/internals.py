@@ -7,7 +7,7 @@ requirements.lock and, for transformers, 5.17 as well.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers import AttentionInterface, PreTrainedModel
@@ -148,10 +148,14 @@ def package_for_video(error: ImportError) -> str:
 class NoVideo(dict[str, Any]):
     """In place of a processor's part for video: a dict, since processors are logged as JSON.
 
-    SmolVLM's reads these two whether there is a video or not.
+    Some read a setting of it whether there is a video or not: SmolVLM's `fps`, MiniCPM-V's `slice_mode`. None has one.
     """
 
-    num_frames = fps = None
+    model_input_names: ClassVar[list[str]] = []
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("_"):
+            raise AttributeError(name)
 
 
 @contextmanager

@@ -22,11 +22,12 @@ class VideoFamily(ImageFamily):
     """Shows clips as video; the processor gets the frames that were sampled, and samples no more.
 
     `equal_lengths` is for processors that take clips of as many frames alone: the last frame of a shorter one is then
-    shown again.
+    shown again. `resizes` is for those whose part for video brings frames to a size of its own.
     """
 
     video: bool = True
     equal_lengths: bool = False
+    resizes: bool = False
     steps: tuple[str, ...] = tuple(f"{share} of the frames" for share in SHARES)
 
     def show_clip(self, frames: Sequence[Frame], step: int = 0) -> Shown | None:
@@ -40,6 +41,10 @@ class VideoFamily(ImageFamily):
         if clips := [clip for one in shown for clip in one.clips]:
             longest = max(map(len, clips)) if self.equal_lengths else 0
             arguments |= _videos([(*clip, *(clip[-1],) * (longest - len(clip))) for clip in clips])
+            # What most processors ask of their part for video themselves. Cosmos 3 Edge's needs the metadata and does
+            # not ask for it, MiniMax M3's leaves frames in sizes that it cannot cut into patches (5.23).
+            resize = {"do_resize": True} if self.resizes else {}
+            arguments["videos_kwargs"] = {"return_metadata": True, **resize}
         return arguments
 
 
@@ -86,9 +91,10 @@ def native_video(config: Any, processor: Any) -> VideoFamily:
     if getattr(video, "cap_pixels_per_frame", True) is None:
         # Qwen-VL: left open, a long clip costs many times the tokens of the reference implementation.
         video.cap_pixels_per_frame = True
+    resizes = bool(getattr(video, "do_resize", False) and getattr(video, "size", None))
     if config.model_type == "smolvlm":
-        return SmolVLMFamily(config.model_type)
-    return VideoFamily(config.model_type, equal_lengths=config.model_type.startswith("llava"))
+        return SmolVLMFamily(config.model_type, resizes=resizes)
+    return VideoFamily(config.model_type, equal_lengths=config.model_type.startswith("llava"), resizes=resizes)
 
 
 def metadata(clip: Sequence[Frame]) -> VideoMetadata:

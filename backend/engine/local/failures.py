@@ -15,8 +15,8 @@ _MEMORY = (
     "cannot allocate memory",
     "status_alloc_failed",
 )
-# How transformers says that a library is missing.
-_REQUIRED = re.compile(r"requires the (\w+) library")
+# How transformers says that a library is missing, and torchvision where it has a part in no other way.
+_REQUIRED = re.compile(r"requires the (\w+) library|Missing optional dependencies: (\w+)")
 
 LOADING = (
     "There is not enough memory to load this model; close other programs, choose a smaller model with --model, "
@@ -56,12 +56,16 @@ def loading(error: Exception, model: str) -> GlimpseError:
         return error
     if is_out_of_memory(error):
         return OutOfMemory(LOADING)
-    if isinstance(error, ImportError):
-        named = _REQUIRED.search(str(error))
-        missing = error.name or (named[1].lower() if named else "the log names it")
+    named = _REQUIRED.search(str(error))
+    if isinstance(error, ImportError) or named:
+        missing = getattr(error, "name", None) or (
+            named[named.lastindex or 0].lower() if named else "the log names it"
+        )
         return ModelFailed(f"{model} needs a package that is not installed ({missing}); install it and try again.")
     if isinstance(error, SafetensorError):
         return ModelFailed(f"The weights of {model} are damaged; delete its folder and fetch it again.")
+    if isinstance(error, ValueError) and "Unrecognized configuration class" in str(error):
+        return ModelFailed(f"{model} is of a kind that is not loaded for images and text; choose another model.")
     if isinstance(error, RuntimeError) and "bitsandbytes" in str(error).lower():
         first = str(error).strip().splitlines()[0].rstrip(".")
         return ModelFailed(f"bitsandbytes does not work here ({first}); --quantization none does without it.")

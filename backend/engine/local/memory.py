@@ -55,13 +55,11 @@ def footprint(config: Any, dtype: torch.dtype) -> Footprint:
     What is read at once passes the widest part of a layer, its feed-forward part, three times. Layers that keep a
     window or a state alone are not counted: they do not grow.
     """
-    text, item = config.get_text_config(), dtype.itemsize
+    text, item = _widest(config.get_text_config()), dtype.itemsize
     growing = sum(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
     if not growing:
         return Footprint(0)
-    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    layer = 2 * heads * width * item
+    layer = _kept_numbers(text) * item
     cross = len(getattr(text, "cross_attention_layers", None) or ())
     inner = getattr(text, "intermediate_size", None) or 4 * text.hidden_size
     tile = tile_cost(config, layer, item)
@@ -74,6 +72,19 @@ def footprint(config: Any, dtype: torch.dtype) -> Footprint:
         vision_encoding=tile.encoding if tile else 0,
         weight=inner * text.hidden_size * item if getattr(config, "quantization_config", None) else 0,
     )
+
+
+def _widest(text: Any) -> Any:
+    """The config of the layer that keeps the most, where layers differ (Gemma 4); else the config itself."""
+    differ = getattr(text, "is_heterogeneous", False)
+    return max(text.per_layer_config, key=_kept_numbers) if differ else text
+
+
+def _kept_numbers(text: Any) -> int:
+    """Count the keys and values of one token in one layer."""
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    return int(2 * heads * width)
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from backend.engine.families.base import Shown
+from backend.engine.families.processors import inputs_left_out, options
 from backend.engine.local import failures
 from backend.engine.local.load import Loaded
 from backend.engine.local.turns import PromptTurn, render, split, with_earlier_media
@@ -225,7 +226,7 @@ class _Builder:
         rules = self._loaded.prefix
         if rules is None or any(shown[part][0].clips for part in media):
             return None
-        words = self._loaded.tokenizer(text, **self._options(text))["input_ids"]
+        words = self._loaded.tokenizer(text, **options(self._loaded.tokenizer, text))["input_ids"]
         numbered = [(part, n) for part in media for n in range(shown[part][0].pictures)]
         if words.count(rules.image_token) != len(numbered):
             return None
@@ -247,16 +248,13 @@ class _Builder:
         """The prompt as the processor makes it, of pixels and all."""
         whole = [self._pictures.whole(part, *shown[part]) for part in media]
         family, processor = self._loaded.family, self._loaded.processor
-        made = dict(processor(text=[text], return_tensors="pt", **self._options(text), **family.call(whole)))
+        extra = options(processor, text) | inputs_left_out(processor, self._loaded.model)
+        made = dict(processor(text=[text], return_tensors="pt", **extra, **family.call(whole)))
         made |= family.corrected_inputs(processor, whole)
         ids = made["input_ids"][0].tolist()
         padded = getattr(getattr(self._loaded.processor, "image_processor", None), "max_image_tiles", 1)
         tiles = padded * sum(one.pictures for one in whole)
         return Prompt(made, ids, None, (), tiles, *_counted(media, shown), draft.step, draft.left_out)
-
-    def _options(self, text: str) -> dict[str, Any]:
-        begin = self._loaded.tokenizer.bos_token
-        return {"add_special_tokens": False} if begin and text.startswith(begin) else {}
 
 
 def _counted(media: Sequence[MediaPart], shown: Showing) -> tuple[int, int]:

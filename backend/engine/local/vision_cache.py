@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from backend.engine.families.base import Processed, Shown
+from backend.engine.families.processors import takes
 from backend.engine.local.load import Loaded
 from backend.engine.local.lru import LRU
 from backend.media.clip import Frame
@@ -175,9 +176,16 @@ class VisionCache:
 
 
 def placed(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Move the tensors among the inputs to the model's device, floats in its precision."""
+    """Move the tensors among the inputs to the model's device, floats in its precision.
+
+    Of what is no tensor, such as a list of counts, the model gets what it takes by that name.
+    """
     return {
-        name: value.to(model.device, model.dtype if value.is_floating_point() else value.dtype)
+        name: _moved(model, value) if isinstance(value, torch.Tensor) else value
         for name, value in inputs.items()
-        if isinstance(value, torch.Tensor)
+        if isinstance(value, torch.Tensor) or takes(model, name)
     }
+
+
+def _moved(model: Any, tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.to(model.device, model.dtype if tensor.is_floating_point() else tensor.dtype)

@@ -128,7 +128,8 @@ class Form:
         """Whether a field's value is known to be printed, so that it is not null."""
         if self._row:
             return self._row.tells(name)
-        return self._of_till and not self._listed and role_of(name) == "discount" and bool(self._printed.discounts)
+        told = {"discount": self._printed.discounts, "total": self._printed.totals} if self._of_till else {}
+        return not self._listed and bool(told.get(role_of(name) or ""))
 
     def _referred(self, reference: str, name: str) -> str:
         of_lines = self._is_of_lines(name) and ("address" if _of_address(name) else "name")

@@ -27,7 +27,7 @@ test-5.17: $(OLDER)/.ready  ## the engine's tests with transformers 5.17, the ne
 
 test-models: $(MODELS)/.ready  ## every family of models with torchvision, for clips as video, and a small real model
 	$(MODELS)/bin/python -m pytest tests/engine/test_architectures.py tests/engine/test_families.py \
-		tests/engine/test_real_text.py $(ARGS)
+		tests/engine/test_real_text.py tests/engine/test_any_model.py tests/engine/test_processors.py $(ARGS)
 
 check: $(READY)  ## ruff and mypy alone
 	$(BIN)/ruff format --check .

@@ -90,10 +90,13 @@ def load(spec: LocalSpec, report: Report) -> Loaded:
         spec.model, placement.way, placement.device, placement.precision, placement.why,
     )  # fmt: skip
     processor = _read_processor(folder, spec.model, checkpoint.reads_images)
+    family_of(config, processor)  # what cannot be shown an image is refused before its weights are read
     with weights_reported(checkpoint.bytes, report):
         model = _read_model(folder, config, checkpoint, placement)
     if spec.adapter:
         model = _adapt(model, spec, report)
+    if not model.can_generate():
+        raise ModelNotFound(f"{spec.model} ({config.model_type}) writes no text; choose another model.")
     model.eval()
     # What some checkpoints set; `generate` would take it for a second limit, and warn of it at each answer.
     model.generation_config.max_length = None

@@ -1,4 +1,9 @@
-"""Lists the models we know: what they see and what they need. Data; any other model loads as well."""
+"""Lists the models we know: what they see and what they need. Data; any other model loads as well.
+
+Looked up on 2026-11-29: ids, licences and contexts in the models' cards and configs on Hugging Face, or in mirrors of
+them. What a model needs was counted from its layers for Llama 3.2; for the others it is reckoned from the number of
+weights: 2 GB a billion in 16 bits, half and a third of that in 8 and 4, and 1.3 to 2.3 GiB for a picture and CUDA.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +46,8 @@ class Need:
 class Entry:
     """A model. `video` means that it takes frames as video; other models that see images get sheets of frames.
 
-    `video_packages` are those that it needs for video beside what Glimpse installs; without them it sees the frames of
-    a clip as images.
+    `billions` is the number of weights, 0 where it is not given; a download is about 2 GB a billion. `video_packages`
+    are those that it needs for video beside what Glimpse installs; without them it sees the frames of a clip as images.
     """
 
     id: str
@@ -56,6 +61,7 @@ class Entry:
     gated: bool = False
     note: str = ""
     video_packages: tuple[str, ...] = ()
+    billions: float = 0
 
 
 POCKET = Entry(
@@ -111,8 +117,32 @@ SMOLVLM2_2B = Entry(
     video_packages=(*_TORCHVISION, "num2words"),
 )
 
+SMOLVLM2_500M = Entry(
+    "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
+    "SmolVLM2 500M",
+    "smolvlm",
+    Need(1.5, 1.6, 2),
+    8192,
+    video=True,
+    video_packages=(*_TORCHVISION, "num2words"),
+    billions=0.5,
+)
+MINICPM = Entry(
+    "openbmb/MiniCPM-V-4.6",
+    "MiniCPM-V 4.6",
+    "minicpmv4_6",
+    Need(2.8, 3.2, 4.2),
+    262144,
+    video=True,
+    video_packages=_TORCHVISION,
+    billions=1.3,
+)
+
 LADDER = (FLAGSHIP, QWEN3_VL_4B, SMOLVLM2_2B)
 """What a machine with a GPU gets by itself, the first that fits; all of them are free to fetch and to use."""
+
+CPU_LADDER = (MINICPM, SMOLVLM2_500M)
+"""What is suggested to a machine without one, which starts with Pocket; likewise."""
 
 CATALOG = (
     POCKET,
@@ -188,16 +218,59 @@ CATALOG = (
         video=True,
         video_packages=_TORCHVISION,
     ),
-    Entry(
-        "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
-        "SmolVLM2 500M",
-        "smolvlm",
-        Need(1.5, 1.6, 2),
-        8192,
-        video=True,
-        video_packages=(*_TORCHVISION, "num2words"),
-    ),
+    SMOLVLM2_500M,
     SMOLVLM2_2B,
+    MINICPM,
+    *(
+        Entry(
+            f"Qwen/Qwen3.5-{size}",
+            f"Qwen3.5 {size}",
+            "qwen3_5",
+            need,
+            262144,
+            video=True,
+            video_packages=_TORCHVISION,
+            billions=billions,
+        )
+        for size, billions, need in (
+            ("0.8B", 0.9, Need(2.3, 2.6, 3.2)),
+            ("2B", 2.3, Need(3.6, 4.4, 6.2)),
+            ("4B", 5, Need(6, 8, 11.5)),
+            ("9B", 10, Need(10, 14, 21)),
+        )
+    ),
+    *(
+        Entry(
+            f"google/gemma-4-{size}-it",
+            f"Gemma 4 {size}",
+            "gemma4",
+            need,
+            131072,
+            video=True,
+            video_packages=_TORCHVISION,
+            billions=billions,
+        )
+        for size, billions, need in (("E2B", 5.1, Need(6, 8, 12)), ("E4B", 8, Need(8.5, 11.5, 17.5)))
+    ),
+    Entry(
+        "zai-org/GLM-OCR",
+        "GLM-OCR",
+        "glm_ocr",
+        Need(2.5, 2.9, 3.6),
+        131072,
+        licence="MIT",
+        note="for documents",
+        billions=1.2,
+    ),
+    Entry(
+        "PaddlePaddle/PaddleOCR-VL-1.6",
+        "PaddleOCR-VL 1.6",
+        "paddleocr_vl",
+        Need(2.4, 2.8, 3.4),
+        131072,
+        note="for documents",
+        billions=1,
+    ),
     Entry(
         "google/gemma-3-4b-it",
         "Gemma 3 4B",

@@ -19,8 +19,18 @@ from backend.errors import UnsupportedMedia
 from backend.models.catalog import CATALOG
 from backend.types import Message, Usage
 from tests.support import tiny, tiny_families
+from tests.support.any_model import Row, build
+from tests.support.any_model_rows import ROWS
 from tests.support.engine import EventSink, Store, clip, end, image, request, text
 from tests.support.messages import assistant, user
+
+
+def any_model(kind: str, folder: Path) -> Path:
+    return build(kind, ROWS.get(kind, Row()), folder)
+
+
+# What transformers' own processors of some types still do with NumPy and torch.
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")
 
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     "mllama": tiny.mllama,
@@ -31,9 +41,10 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     "qwen3_vl": partial(tiny.qwen, version="qwen3_vl"),
     "smolvlm": tiny_families.smolvlm,
     "llava_onevision": tiny_families.llava_onevision,
+    **{kind: partial(any_model, kind) for kind in ("gemma4", "glm_ocr", "minicpmv4_6", "paddleocr_vl", "qwen3_5")},
 }
 SEEING = [name for name in FAMILIES if name != "llama"]
-VIDEO = {"qwen2_5_vl", "qwen3_vl", "smolvlm", "llava_onevision"}
+VIDEO = {"gemma4", "llava_onevision", "minicpmv4_6", "qwen2_5_vl", "qwen3_5", "qwen3_vl", "smolvlm"}
 TORCHVISION = importlib.util.find_spec("torchvision") is not None
 
 
@@ -66,34 +77,35 @@ def talk(family: str, tmp_path: Path) -> Talk:
     return Talk(family, tmp_path)
 
 
-def seen(usage: Usage) -> tuple[int, int, int]:
-    return usage.images, usage.frames, usage.completion_tokens
+def seen(usage: Usage) -> tuple[int, int]:
+    assert usage.completion_tokens
+    return usage.images, usage.frames
 
 
 def test_it_answers_about_an_image_then_a_clip_then_both(talk: Talk) -> None:
-    assert seen(talk.ask(image("red"), "What is it?")) == (1, 0, 12)
-    assert seen(talk.ask(clip(8), "And now?")) == (1, 8, 12)
-    assert seen(talk.ask("Why?")) == (1, 8, 12)
+    assert seen(talk.ask(image("red"), "What is it?")) == (1, 0)
+    assert seen(talk.ask(clip(8), "And now?")) == (1, 8)
+    assert seen(talk.ask("Why?")) == (1, 8)
 
 
 def test_it_answers_about_a_clip_then_an_image(talk: Talk) -> None:
-    assert seen(talk.ask(clip(8), "What happens?")) == (0, 8, 12)
-    assert seen(talk.ask(image("red"), "And here?")) == (1, 8, 12)
+    assert seen(talk.ask(clip(8), "What happens?")) == (0, 8)
+    assert seen(talk.ask(image("red"), "And here?")) == (1, 8)
 
 
 def test_it_answers_about_two_images_and_then_a_third(talk: Talk) -> None:
-    assert seen(talk.ask(image("red"), image("blue"), "Which is darker?")) == (2, 0, 12)
-    assert seen(talk.ask(image("green"), "And of these?")) == (3, 0, 12)
+    assert seen(talk.ask(image("red"), image("blue"), "Which is darker?")) == (2, 0)
+    assert seen(talk.ask(image("green"), "And of these?")) == (3, 0)
 
 
 def test_it_answers_about_two_clips_of_different_lengths_and_an_image(talk: Talk) -> None:
-    assert seen(talk.ask(clip(8), image("red"), "What is it?")) == (1, 8, 12)
-    assert seen(talk.ask(clip(4), "And this?")) == (1, 12, 12)
+    assert seen(talk.ask(clip(8), image("red"), "What is it?")) == (1, 8)
+    assert seen(talk.ask(clip(4), "And this?")) == (1, 12)
 
 
 def test_it_answers_text_alone_and_an_image_after_it(talk: Talk) -> None:
-    assert seen(talk.ask("Hi")) == (0, 0, 12)
-    assert seen(talk.ask(image("red"), "What is it?")) == (1, 0, 12)
+    assert seen(talk.ask("Hi")) == (0, 0)
+    assert seen(talk.ask(image("red"), "What is it?")) == (1, 0)
 
 
 @pytest.mark.parametrize("family", ["mllama", "llava"])

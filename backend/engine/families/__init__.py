@@ -19,8 +19,9 @@ from backend.errors import ModelFailed
 ONE_ROW_AN_IMAGE = frozenset({"llava"})
 
 # Shown clips as images, since transformers 5.23 gets these wrong: Kimi K2.5's model pools the frames of a chunk, then
-# counts their tokens as if it had not, and Nemotron Omni's processor takes the metadata of all clips for those of one.
-VIDEO_FAILS = frozenset({"kimi_k25", "nemotron_h_omni"})
+# counts their tokens as if it had not, Nemotron Omni's processor takes the metadata of all clips for those of one, and
+# GLM's models take every token of a clip for one of an image, so that the two cannot be in one conversation.
+VIDEO_FAILS = frozenset({"glm46v", "glm4v", "glm4v_moe", "glm_ocr", "kimi_k25", "nemotron_h_omni"})
 
 
 def family_of(config: Any, processor: Any) -> Family:

@@ -17,6 +17,7 @@ class ModelPicker:
     """The components, from top to bottom."""
 
     instead: gr.Button
+    suggested: gr.Button
     change: gr.Button
     panel: gr.Column
     wanted: gr.Dropdown
@@ -29,6 +30,7 @@ class ModelChoice:
 
     def __init__(self, models: ModelSwitch | None) -> None:
         self._models = models
+        self._suggested = ""
 
     @property
     def offered(self) -> bool:
@@ -52,6 +54,19 @@ class ModelChoice:
                 self._models.load(wanted or "")
         return self.close()
 
+    async def suggest(self) -> Any:
+        """The button that loads a larger model in one click, where there is one for this machine."""
+        offer = await asyncio.to_thread(self._models.suggestion) if self._models else None
+        self._suggested = offer.id if offer else ""
+        return gr.Button(value=f"Try {offer.name}: {offer.note}" if offer else "", visible=offer is not None)
+
+    def load_suggested(self) -> Any:
+        """Load what was suggested, and suggest it no more."""
+        with readable():
+            if self._models:
+                self._models.load(self._suggested)
+        return gr.Button(visible=False)
+
     def go_back(self) -> None:
         """End a load, or give up one that failed, and go back to the model before it."""
         with readable():
@@ -67,10 +82,11 @@ class ModelChoice:
 def build_picker(*, choosing: bool) -> ModelPicker:
     """Build the components; all are hidden where there is nothing to choose."""
     instead = gr.Button("", size="sm", visible=False, elem_id="model-instead")
+    suggested = gr.Button("", size="sm", visible=False, elem_id="model-suggested")
     change = gr.Button("Change model", size="sm", visible=choosing, elem_id="model-change")
     with gr.Column(visible=False, elem_id="model-panel") as panel:
         wanted = gr.Dropdown([], label="Model", info=_HINT, allow_custom_value=True, elem_id="model-wanted")
         with gr.Row():
             load = gr.Button("Load", size="sm", variant="primary", min_width=60, elem_id="model-load")
             close = gr.Button("Close", size="sm", min_width=60, elem_id="model-close")
-    return ModelPicker(instead, change, panel, wanted, load, close)
+    return ModelPicker(instead, suggested, change, panel, wanted, load, close)

@@ -138,11 +138,13 @@ def _wire_model(side_events: SidebarEvents, choice: ModelChoice, side: Sidebar, 
     told, picker = gr.State(side_events.drawn), side.picker
     follow = [told, side.model, side.timer, picker.instead, *side.controls.numbers]
     gr.on([load, side.timer.tick], side_events.model, [told], follow, **_QUICK)
+    load(choice.suggest, None, [picker.suggested], **_QUICK)
     picker.change.click(choice.open, None, [picker.change, picker.panel, picker.wanted], **_QUICK)
     picker.close.click(choice.close, None, [picker.change, picker.panel], queue=False, **_QUICK)
     for event in (
         picker.load.click(choice.load, [picker.wanted], [picker.change, picker.panel], **_QUICK),
         picker.instead.click(choice.go_back, None, None, **_QUICK),
+        picker.suggested.click(choice.load_suggested, None, [picker.suggested], **_QUICK),
     ):
         event.success(side_events.model, [told], follow, **_QUICK)
 

@@ -47,7 +47,7 @@ class Entry:
     """A model. `video` means that it takes frames as video; other models that see images get sheets of frames.
 
     `billions` is the number of weights, 0 where it is not given; a download is about 2 GB a billion. `video_packages`
-    are those that it needs for video beside what Glimpse installs; without them it sees the frames of a clip as images.
+    are those that it needs for video beside what Glimpse installs; without them it sees a clip's frames as images.
     """
 
     id: str

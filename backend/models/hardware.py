@@ -4,16 +4,19 @@ import importlib.util
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 _TIMEOUT = 20.0  # seconds for nvidia-smi, which is slow without persistence mode and with many cards
 _COLUMNS = "index,uuid,name,memory.total,memory.free,driver_version,compute_cap"
 _OLD_COLUMNS = _COLUMNS.removesuffix(",compute_cap")  # drivers before 2022 do not know the last
 _MIB = 2**20
+_COPIED = 64 * _MIB
 
 CUDA_NEEDS = {11: (450, (3, 5)), 12: (525, (5, 0)), 13: (580, (7, 5))}
 """For each major version of CUDA the oldest driver and the lowest compute capability.
@@ -155,6 +158,20 @@ def memory_free() -> int:
         pages = re.findall(r"^(?:in)?active_file (\d+)$", _read("/sys/fs/cgroup/memory.stat"), re.MULTILINE)
         free.append(max(int(limit) - int(used) + sum(map(int, pages)), 0))
     return min(free)
+
+
+def memory_bandwidth() -> float:
+    """Bytes a second that this machine reads from memory, by the fastest of a few copies of 64 MiB: some 30 ms.
+
+    A copy reads and writes each byte. A model on a CPU reads all its weights for each token, so this bounds its speed.
+    """
+    source = np.ones(_COPIED // 8)
+    target, best = np.empty_like(source), float("inf")
+    for _ in range(4):
+        began = time.perf_counter()
+        np.copyto(target, source)
+        best = min(best, time.perf_counter() - began)
+    return 2 * _COPIED / best
 
 
 def _torch_cuda() -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from backend.engine.engine import EngineSpec, LocalSpec, SwitchableEngine
 from backend.errors import InputError
-from backend.models.catalog import CATALOG, POCKET, Entry, find, name_of
+from backend.models.catalog import CATALOG, CPU_LADDER, POCKET, Entry, find, name_of
 from backend.models.choose import best, fit, keep
-from backend.models.hardware import Machine, probe
+from backend.models.hardware import Machine, memory_bandwidth, probe
 from backend.settings import Settings
 
 
@@ -36,6 +36,24 @@ class ModelSwitch:
         offers = [(fit(entry, here), entry) for entry in CATALOG]
         offers.sort(key=lambda each: each[0] is None)
         return [Offer(entry.id, entry.name, _note(entry, place, here)) for place, entry in offers]
+
+    def suggestion(self) -> Offer | None:
+        """The best small model for a machine that runs Pocket for want of a GPU: its note is size and expected speed.
+
+        None where another model runs, where the network is not to be used, or where there is a GPU or too little
+        memory for more. It asks the driver and measures the memory, which takes a moment.
+        """
+        if self._engine.spec.model != POCKET.id or self._settings.offline:
+            return None
+        here = probe()
+        gpu = here.roomiest
+        fits = next((entry for entry in CPU_LADDER if best(entry, here) == ("CPU", "none")), None)
+        if fits is None or (gpu is not None and not here.obstacle(gpu)):
+            return None
+        rate = memory_bandwidth() / (4e9 * fits.billions)  # a CPU computes in 32 bits
+        speed = f"about {rate:.0f} tokens a second" if rate >= 1.5 else f"about {1 / rate:.0f} s a token"
+        size = "fetched" if fits.id in here.models else f"{2 * fits.billions:.1f} GB to fetch"
+        return Offer(fits.id, fits.name, f"{size}, {speed} here")
 
     def load(self, model: str) -> None:
         """Load a model by its name, its Hugging Face id or its folder. Returns at once; the engine's status says more.

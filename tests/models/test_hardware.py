@@ -122,3 +122,7 @@ def test_free_memory_is_the_container_s_where_that_is_less(monkeypatch: pytest.M
     assert hardware.probe().memory_free == 2 * GIB
     files |= {"/sys/fs/cgroup/memory.stat": f"anon {GIB // 4}\nfile {GIB}\ninactive_file {GIB // 2}\nactive_file 7\n"}
     assert hardware.probe().memory_free == 2 * GIB + GIB // 2 + 7
+
+
+def test_memory_is_measured_in_bytes_a_second() -> None:
+    assert 2e8 < hardware.memory_bandwidth() < 2e12

@@ -12,7 +12,7 @@ from backend.engine.engine import LocalSpec, Quantization
 from backend.engine.scripted import SCRIPTED
 from backend.errors import InputError
 from backend.models import switch
-from backend.models.catalog import CATALOG, FLAGSHIP, POCKET, QWEN3_VL_4B
+from backend.models.catalog import CATALOG, FLAGSHIP, POCKET, QWEN3_VL_4B, SMOLVLM2_500M
 from backend.models.choose import chosen
 from backend.models.hardware import Gpu, Machine
 from backend.models.switch import ModelSwitch, Offer
@@ -151,6 +151,29 @@ def test_what_is_offered_in_a_form_is_loaded_in_it(
     engine = Engine()
     ModelSwitch(engine, Settings(quantization=asked)).load("Qwen2.5-VL 3B")
     assert engine.spec.quantization == form
+
+
+def test_a_machine_without_a_gpu_is_suggested_the_best_small_model_with_size_and_speed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(switch, "memory_bandwidth", lambda: 20e9)
+    monkeypatch.setattr(switch, "probe", lambda: Machine(memory_free=16 * GIB))
+    choice = ModelSwitch(Engine(LocalSpec(POCKET.id)), Settings())
+    assert choice.suggestion() == Offer(
+        "openbmb/MiniCPM-V-4.6", "MiniCPM-V 4.6", "2.6 GB to fetch, about 4 tokens a second here"
+    )
+    monkeypatch.setattr(switch, "probe", lambda: Machine(memory_free=5 * GIB, models=frozenset({SMOLVLM2_500M.id})))
+    assert choice.suggestion() == Offer(SMOLVLM2_500M.id, "SmolVLM2 500M", "fetched, about 10 tokens a second here")
+    monkeypatch.setattr(switch, "probe", lambda: Machine(memory_free=2 * GIB))
+    assert choice.suggestion() is None
+
+
+@pytest.mark.parametrize("case", ["another model", "offline", "a GPU"])
+def test_nothing_is_suggested_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    gpus = (Gpu("MX150", 2 * GIB, 2 * GIB),) if case == "a GPU" else ()
+    monkeypatch.setattr(switch, "probe", lambda: Machine(gpus, 16 * GIB, torch_cuda="13.0"))
+    engine = Engine(LocalSpec("ada/first" if case == "another model" else POCKET.id))
+    assert ModelSwitch(engine, Settings(offline=case == "offline")).suggestion() is None
 
 
 def test_memory_of_a_model_that_we_do_not_know_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,9 @@ import gradio as gr
 import pytest
 
 from backend.engine.engine import LocalSpec
+from backend.models import switch
+from backend.models.catalog import POCKET
+from backend.models.hardware import Machine
 from backend.models.switch import ModelSwitch
 from backend.settings import Settings
 from tests.support.models import QWEN, Engine
@@ -34,6 +37,20 @@ def test_what_is_chosen_is_loaded_and_the_way_back_is_a_button() -> None:
     assert (engine.spec.model, choice.instead().value, *shown(choice.instead())) == (QWEN, "Use first instead", True)
     choice.go_back()
     assert (engine.spec.model, *shown(choice.instead())) == ("ada/first", False)
+
+
+async def test_what_is_suggested_is_loaded_by_one_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switch, "probe", lambda: Machine(memory_free=16 * 2**30))
+    monkeypatch.setattr(switch, "memory_bandwidth", lambda: 20e9)
+    engine = Engine(LocalSpec(POCKET.id))
+    choice = ModelChoice(ModelSwitch(engine, Settings()))
+    button = await choice.suggest()
+    assert (button.visible, button.value) == (
+        True, "Try MiniCPM-V 4.6: 2.6 GB to fetch, about 4 tokens a second here",
+    )  # fmt: skip
+    assert shown(choice.load_suggested()) == [False]
+    assert engine.spec.model == "openbmb/MiniCPM-V-4.6"
+    assert shown(await choice.suggest()) == [False]
 
 
 def test_nothing_chosen_is_a_sentence_and_the_list_stays() -> None:

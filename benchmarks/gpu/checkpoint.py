@@ -4,6 +4,7 @@ Old names of the weights, NF4 with its quantization states, everything else in b
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +90,23 @@ def _weights(model: Any, folder: Path) -> None:
         index.update(dict.fromkeys(part, file))
         part.clear()
 
-    for name, value in model.state_dict().items():
+    for name, value in _states(model, ""):
         if "inv_freq" not in name:
             part[_old(name)] = value.detach().cpu().clone().contiguous()
         if sum(each.nbytes for each in part.values()) > SHARD:
             close()
     close()
     _write(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": index})
+
+
+def _states(module: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Yield a module's weights, part by part: of layers in 4 bits `state_dict` makes copies, on a CPU."""
+    if sum(weight.nbytes for weight in module.parameters()) < SHARD // 4:
+        yield from module.state_dict(prefix=prefix).items()
+        return
+    yield from ((prefix + name, weight) for name, weight in module.named_parameters(recurse=False))
+    for name, child in module.named_children():
+        yield from _states(child, f"{prefix}{name}.")
 
 
 def _old(name: str) -> str:

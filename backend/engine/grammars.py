@@ -31,8 +31,12 @@ def written(grammar: Grammar) -> str:
 
 def fault(grammar: Grammar) -> str | None:
     """Find what is wrong with a grammar, in one line; None where it can be used."""
-    wrong, messages = LLMatcher.validate_grammar_with_warnings(written(grammar))
-    return messages[0].splitlines()[0] if wrong else None
+    converted = written(grammar)
+    wrong, messages = LLMatcher.validate_grammar_with_warnings(converted)
+    if wrong:
+        return str(messages[0].splitlines()[0])
+    matcher = LLMatcher(_bytes(), converted, log_level=0, limits=limits())  # it may still be too large
+    return str(matcher.get_error().splitlines()[0]) if matcher.is_error() else None
 
 
 def accepts(grammar: Grammar, text: str) -> bool:
@@ -45,8 +49,8 @@ def accepts(grammar: Grammar, text: str) -> bool:
 
 
 def limits() -> LLParserLimits:
-    """Allow a mask ten times the library's default cost; one that needs more takes seconds."""
-    return LLParserLimits(step_max_items=500_000, step_lexer_fuel=2_000_000)
+    """Allow a mask ten times the library's default cost, and twenty times to begin; what needs more takes seconds."""
+    return LLParserLimits(step_max_items=500_000, step_lexer_fuel=2_000_000, initial_lexer_fuel=20_000_000)
 
 
 def _is_valid(text: str, schema: Any) -> bool:

@@ -26,7 +26,7 @@ from backend.evidence.goods import goods_count
 from backend.evidence.index import PageIndex, index
 from backend.evidence.json_form import Form, Nowhere, Unheld, allowed, numbers, quoted
 from backend.evidence.printed import Printed
-from backend.evidence.sentences import COUNTED, Sentences, alternatives
+from backend.evidence.sentences import ANY_WORD, COUNTED, Sentences, alternatives, words_about
 from backend.evidence.tables import TableRow, csv_line, tables
 from backend.reader.page import Page
 from backend.reader.prompt import shown
@@ -39,6 +39,7 @@ from backend.types import Grammar
 
 TEXT_ALONE = "I can only tell the text on it:\n"
 _DAY_AND_MONTH = re.compile(r"^\d{1,2}[./-]\d{1,2}(?=[./-]\d)")  # 19.10 of 19.10.2018
+_ROWS = 60  # of pages of which each row is held to its answer; with more the grammar takes seconds
 _LONGEST = 40  # characters of a number
 _DIGITS = re.compile(r"\d+(?:[.,:/\-]\d+)*")
 
@@ -55,7 +56,8 @@ def copied(grammar: Grammar, pages: Sequence[Page], question: str = "") -> Gramm
         if grammar == any_table():
             held = _table([index(page) for page in pages], printed)
         elif grammar == ANY_DOCUMENT:
-            held = _document(question, pages, printed)
+            few = sum(len(page.rows) for page in pages) <= _ROWS
+            held = _document(question, pages, printed) if few else _loose_document(pages, printed)
         elif grammar.kind == "json":
             held = Grammar("lark", Form(json.loads(grammar.text), printed).text)
         else:
@@ -89,10 +91,14 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
         said = alternatives(whens)
     else:
         said = _numbers_said(pages, printed)
-    told = Sentences(question, indexed, said).any("ANSWER", f" & /.+/{_miscounted(indexed)}")
     texts = [quoted(shown(page)) for page in pages]  # all of it, as it stands there
     whole = "".join(f" | {quoted(TEXT_ALONE)}? {text}" for text in texts)
-    return Grammar("lark", f"start: ANSWER{whole}\n{told}")
+    for words in (words_about(question, indexed), ANY_WORD):
+        told = Sentences(words, said).any("ANSWER", f" & /.+/{_miscounted(indexed)}")
+        held = Grammar("lark", f"start: ANSWER{whole}\n{told}")
+        if not fault(held):
+            break
+    return held
 
 
 def _miscounted(pages: Sequence[PageIndex]) -> str:
@@ -151,10 +157,20 @@ def _document(question: str, pages: Sequence[Page], printed: Printed) -> Grammar
     if not rows:
         raise Nowhere("words")
     answers = [f'ANSWER{at} "\\n\\n> " {quoted(row)}' for at, row in enumerate(rows)]
-    told = Sentences(question, [index(page) for page in pages], _numbers_said(pages, printed)).that_begin(
+    words = words_about(question, [index(page) for page in pages])
+    told = Sentences(words, _numbers_said(pages, printed)).that_begin(
         [alternatives(said) for said in rows.values()], [f" & /[^\\s>].*/{_shares(*row)}" for row in rows.items()]
     )
     return Grammar("lark", f"start: {quoted(NOT_SAID)} | {' | '.join(answers)}\n{told}")
+
+
+def _loose_document(pages: Sequence[Page], printed: Printed) -> Grammar:
+    """Make the grammar of an answer about many pages: words with their numbers, and under them a row of theirs."""
+    rows = " | ".join(
+        quoted(row) for row in dict.fromkeys(row.text.strip() for page in pages for row in page.rows) if row
+    )
+    told = Sentences(ANY_WORD, _numbers_said(pages, printed)).any("ANSWER", " & /.+/")
+    return Grammar("lark", f'start: {quoted(NOT_SAID)} | ANSWER "\\n\\n> " ({rows})\n{told}')
 
 
 def _shares(row: str, numbers_: Iterable[str]) -> str:

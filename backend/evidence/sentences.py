@@ -25,19 +25,20 @@ _SAID = """
     January February March April May June July August September October November December
     Monday Tuesday Wednesday Thursday Friday Saturday Sunday
 """
+ANY_WORD = r"[^\W\d_]+"
 _MOST = 2000  # words that are listed; about pages with more, any word may be said
 _WORD = re.compile(r"\w*[^\W\d_]\w*")
 
 
 class Sentences:
-    """The terminals of sentences about pages, in llguidance's Lark; numbers are alternatives of an expression."""
+    """The terminals of sentences about pages, in llguidance's Lark; words and numbers are alternatives."""
 
-    def __init__(self, question: str, pages: Sequence[PageIndex], numbers: str) -> None:
+    def __init__(self, words: str, numbers: str) -> None:
         gap = r"[^\w\n{}]"  # between words; no braces, which are of JSON
         self._terminals = [
             f"GAP: /{gap}+/",
             f"BETWEEN: /{gap}{{2,}}|[^\\w\\n{{}}.,:\\/-]/",  # two numbers
-            f"WORD: /{_words(question, pages)}/",
+            f"WORD: /{words}/",
             f"NUMBERS: /{numbers}/",
             f"FEW: /{alternatives(map(str, range(COUNTED + 1)))}/",
             "SOME: NUMBERS (BETWEEN NUMBERS)*",
@@ -76,12 +77,12 @@ def alternatives(found: Iterable[str]) -> str:
     return "|".join(re.escape(one.lstrip("-")).replace("/", r"\/") for one in found)
 
 
-def _words(question: str, pages: Sequence[PageIndex]) -> str:
+def words_about(question: str, pages: Sequence[PageIndex]) -> str:
     """Make alternatives of the words that may be said, as printed, in small letters and with a capital."""
     printed = [word for page in pages for row in page.page.rows for word in _WORD.findall(row.text)]
     found = dict.fromkeys([*_SAID.split(), *_WORD.findall(question), *printed, *CODES])
     if len(found) > _MOST:
-        return r"[^\W\d_]+"
+        return ANY_WORD
     return alternatives(
         dict.fromkeys(form for word in found for form in (word, word.lower(), word[:1].upper() + word[1:]))
     )

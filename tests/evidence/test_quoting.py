@@ -234,3 +234,13 @@ def test_a_document_s_answer_may_have_the_words_of_the_question() -> None:
     read, said = page("Toasl was born in D4"), "Mr Toast was born in D4.\n\n> Toasl was born in D4"
     assert accepts(copied(document.GRAMMAR, [read], "Where was Mr Toast born?"), said)
     assert not accepts(copied(document.GRAMMAR, [read]), said)
+
+
+def test_of_a_page_too_long_to_hold_its_words_the_numbers_are_held() -> None:
+    rows = [f"row{number} about thing{number} and {number + 0.25:.2f}" for number in range(200)]
+    held = copied(document.GRAMMAR, [page(*rows)], "How much?")
+    assert held.copies
+    assert accepts(held, f"It is 3.25.\n\n> {rows[3]}")
+    assert not accepts(held, f"It is 999.99.\n\n> {rows[3]}")
+    assert accepts(spoken("How much?", [page(*rows)]), "It is 3.25.")
+    assert not accepts(spoken("How much?", [page(*rows)]), "It is 999.99.")

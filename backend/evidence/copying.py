@@ -151,8 +151,9 @@ def _document(question: str, pages: Sequence[Page], printed: Printed) -> Grammar
     rows: dict[str, list[str]] = {}
     for page in pages:
         found = index(page)
-        for number, row in enumerate(page.rows):
-            rows[row.text.strip()] = list(_numbers_of(found, number))
+        for number, row in enumerate(page.rows):  # a sentence may go on in the next row
+            wrapped = range(number, min(number + 2, len(page.rows)))
+            rows[row.text.strip()] = [said for one in wrapped for said in _numbers_of(found, one)]
     rows.pop("", None)
     if not rows:
         raise Nowhere("words")

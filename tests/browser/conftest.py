@@ -88,6 +88,7 @@ def awake(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def start() -> Iterator[Callable[[], Browser]]:
     """Begins a browser where none runs."""
+    os.environ.setdefault("UV_USE_IO_URING", "0")  # with it, Playwright's driver has been seen to spin for ever
     with sync_playwright() as playwright:
         path = find_chromium(playwright)
         if path is None:

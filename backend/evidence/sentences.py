@@ -20,8 +20,8 @@ COUNTED = 30  # things that an answer may count without that the page says so
 # A model that copies a name letter by letter would take any other word that begins alike, so there are few.
 _SAID = """
     a about address amount and are ask at before by closes costs date do due each ends for from I in is it item items
-    leaves no none not number of on one opens or paid pay printed question receipt second shown subtotal takes tax that the
-    them there they this to total understand was were what with written
+    leaves no none not number of on one opens or paid pay printed question receipt second shown subtotal takes tax
+    that the them there they this to total understand was were what with written
 """
 ANY_WORD = r"[^\W\d_]+"
 _MOST = 2000  # words that are listed; about pages with more, any word may be said

@@ -66,6 +66,7 @@ ALL = {
     "quantization": ("8bit", "8bit"),
     "device": ("cuda:1", "cuda:1"),
     "compile": ("on", "on"),
+    "loader": ("unsloth", "unsloth"),
     "reader": ("always", "always"),
     "offline": ("yes", True),
     "video_frames": ("8", 8),

@@ -154,16 +154,16 @@ def _wire_results(
 ) -> None:
     for event in ended:
         event.then(*panel.wired(results_events.show, [current, panel.evidence, panel.chosen]), **_QUICK)
-    chosen = [current, panel.picker, panel.evidence]
-    panel.picker.input(*panel.wired(results_events.pick, chosen), **_QUICK)
+    panel.picker.input(*panel.wired(results_events.pick, [current, panel.picker, panel.evidence]), **_QUICK)
     panel.opener.click(*panel.wired(results_events.read, [current]), **_QUICK)
-    panel.evidence.input(*panel.wired(results_events.write, chosen, FILES), **_QUICK)
+    # `chosen`, not `picker`: what a browser has just been sent may not stand in its picker yet.
+    panel.evidence.input(*panel.wired(results_events.write, [current, panel.chosen, panel.evidence], FILES), **_QUICK)
     live = {**_QUICK, "trigger_mode": "always_last"}  # what is typed while an update is on its way counts too
-    given = [current, panel.picker, panel.fields, panel.items, panel.evidence]
+    given = [current, panel.chosen, panel.fields, panel.items, panel.evidence]
     for table in (panel.fields, panel.items):
         table.input(*panel.wired(results_events.correct, given, CORRECTED), **live)
     # Not `input`, which what is pasted does not always cause.
-    panel.latex.change(*panel.wired(results_events.typeset, [current, panel.picker, panel.latex], FORMULA), **live)
+    panel.latex.change(*panel.wired(results_events.typeset, [current, panel.chosen, panel.latex], FORMULA), **live)
 
 
 def _wire_endpoint(endpoint: Endpoint, frame: ChatView, side: Sidebar) -> None:

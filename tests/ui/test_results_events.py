@@ -14,6 +14,7 @@ from backend.reader.page import Page
 from backend.types import Finished, Unsure, Usage
 from tests.support.page import Runtime, picture
 from tests.support.receipt import ANSWER, ROWS, receipt
+from ui.page import build_page
 from ui.results_events import CUT, ResultsEvents
 
 RECEIPT = '{"shop":"Corner","items":[{"name":"Tea","amount":2.50}],"total":2.60}'
@@ -336,3 +337,10 @@ async def test_a_long_list_of_doubts_is_cut(runtime: Runtime, panel: ResultsEven
 def content(button: Any) -> bytes:
     """The file behind a download."""
     return Path(button.value["path"]).read_bytes()
+
+
+def test_the_server_knows_which_result_is_shown_before_the_browser_has_drawn_its_picker(runtime: Runtime) -> None:
+    page = build_page(runtime.chat, runtime.history, runtime.store, runtime.engine, runtime.settings)
+    picker = next(part["id"] for part in page.config["components"] if part["props"].get("elem_id") == "result-picker")
+    readers = [each["targets"] for each in page.config["dependencies"] if picker in each["inputs"]]
+    assert readers == [[(picker, "input")]]

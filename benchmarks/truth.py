@@ -3,8 +3,9 @@
     make bench ARGS="--only truth"      takes 10 GB of disk, 12 GiB of memory and minutes; run by hand alone
 
 A checkpoint of random weights is written in the published one's form: all linear layers but lm_head in NF4. The
-product's engine loads it in a process that may not take more than 12 GiB, looks at an image of 1120 x 1120 pixels, and
-is asked a follow-up. What it says means nothing; that it reuses what it read, and what it takes, is what counts.
+product's engine loads it in a process that may not take more than 12 GiB until then, looks at an image of 1120 x 1120
+pixels, and is asked a follow-up. What it says means nothing; that it reuses what it read, and what it takes, is what
+counts.
 """
 
 import json
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from benchmarks.gpu.session import Found
 from benchmarks.gpu.shape import TILES, Shape, State, build, eleven_b, nf4, tiny
 
 DISK = 10 * 10**9  # bytes of room for the checkpoint
-MEMORY = 12 * 2**30  # bytes that the process with the model may take
+MEMORY = 12 * 2**30  # bytes that the process may take to load the model
 LOOK = 0.02  # seconds between two looks at the memory that is taken
 
 
@@ -44,7 +45,6 @@ def measure(quick: bool = False) -> Found:
             return {"truth": None}
         command = [sys.executable, "-m", "benchmarks.truth", str(folder), *(["quick"] if quick else [])]
         subprocess.run(command, check=True)
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         return {"truth": _conversation(folder, _shape(quick))}
 
 
@@ -68,8 +68,13 @@ def _in_nf4(linear: torch.nn.Linear) -> Any:
 
 def _conversation(folder: Path, shape: Shape) -> Found:
     found = Found()
-    with taken() as memory:
-        talk(State(shape, folder.parent), found, folder, shape.vision["image_size"], ("picture", "follow_up"), memory)
+    with taken() as memory, limited(MEMORY) as lift:
+
+        def loaded() -> dict[str, float]:
+            lift()
+            return memory()
+
+        talk(State(shape, folder.parent), found, folder, shape.vision["image_size"], ("picture", "follow_up"), loaded)
     answer = found["picture"]
     prompt = Prompt({}, [0] * answer["prompt"], None, (), TILES, images=1, frames=0, step=0)
     forecast = footprint(AutoConfig.from_pretrained(folder), torch.float32).of(prompt, answer["drawn"])
@@ -78,6 +83,21 @@ def _conversation(folder: Path, shape: Shape) -> Found:
         "forecast_gib": round(forecast / 2**30, 2),
         "forecast_over_used": round(forecast / 2**30 / used, 2),
     }
+
+
+@contextmanager
+def limited(limit: int) -> Iterator[Callable[[], None]]:
+    """Let this process take no more than `limit` bytes, until the block ends or what is yielded is called."""
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+
+    def lift() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
+    try:
+        yield lift
+    finally:
+        lift()
 
 
 class Taken:

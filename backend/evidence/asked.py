@@ -25,6 +25,16 @@ _EACH = re.compile(r"\b(?:each|unit|one|per|apiece|single)\b")
 _PAID = re.compile(r"\bhow (?:did|was|do)\b.*\b(?:pay|paid)\b|\bpaid with\b|\bcard or cash\b")
 _ORDERED = re.compile(r"\bwhat\b.*\b(first|second|third|last) (?:item|thing|product|article)\b")
 _PLACES = {"first": 0, "second": 1, "third": 2, "last": -1}
+_UNTAXED = re.compile(
+    r"\b(?:before|without|excluding|excl|exclusive of|net of|less)\b.*\b(?:tax|taxes|vat|gst|sst|iva)\b"
+)
+_WHOLE = re.compile(
+    r"\bjson\b"
+    r"|^\W*(?:(?:please|can|could|would|you)\W+)*(?:read|scan|extract|parse|digiti[sz]e|capture|process|transcribe)\W+"
+    r"(?:(?:out|in|all|of|the|this|that|my|a|data|details|fields|contents?|information|everything|from|on)\W+)*"
+    r"(?:receipt|bill|invoice|ticket|slip)\W*(?:please|for me)?\W*$"
+    r"|\bwhat do(?:es)? (?:the|this|that|my) (?:receipt|bill|invoice|ticket|slip) say\b"
+)
 _MANY = re.compile(r"\b(?:how many|quantity|qty|count)\b")
 
 
@@ -35,17 +45,23 @@ def amounts_about(question: str, printed: Printed) -> list[Decimal]:
     return list(dict.fromkeys(value for row in _named(_letters(asked), printed) for value in row.of(field)))
 
 
+def asks_for_receipt(question: str, pages: Sequence[PageIndex]) -> bool:
+    """Whether a receipt is asked for as a whole, or as JSON: “Read this receipt.”, but not “Read the text on it.”."""
+    return is_receipt(pages) and bool(_WHOLE.search(flat(question)))
+
+
 def ordered(question: str, printed: Printed) -> tuple[str, list[str]] | None:
     """Tell which item a question asks for by its place, and what it may be called; None if it does not.
 
     Example: “What is the second item?” of a receipt of tea and jam is ("second", ["JAM"]).
     """
     found = _ORDERED.search(flat(question))
-    rows = _goods(printed)
-    if not found or not rows or not all(row.certain and row.names for row in rows):
+    ways = [rows for rows in _goods(printed) if rows and all(row.certain and row.names for row in rows)]
+    if not found or not ways:
         return None
     place = _PLACES[found[1]]
-    return (found[1], rows[place].names) if -len(rows) <= place < len(rows) else None
+    names = [name for rows in ways if -len(rows) <= place < len(rows) for name in rows[place].names]
+    return (found[1], list(dict.fromkeys(names))) if names else None
 
 
 def is_not_printed(question: str, pages: Sequence[PageIndex], printed: Printed) -> bool:
@@ -55,7 +71,7 @@ def is_not_printed(question: str, pages: Sequence[PageIndex], printed: Printed) 
     asked = flat(question)
     roles = {label.role for label in labels(asked) if not label.part}
     known = {label.role for page in pages for found in page.labels for label in found}
-    if "subtotal" in roles:
+    if "subtotal" in roles or _UNTAXED.search(asked):
         return "subtotal" not in known
     if "tax" in roles:
         return not printed.tax_names
@@ -96,16 +112,17 @@ def years(pages: Sequence[PageIndex]) -> list[str]:
 def _named(question: str, printed: Printed) -> Iterator[GoodsRow]:
     """Find the rows of which a name stands in a question; where one name is part of another, those of the longer."""
     known: dict[str, list[GoodsRow]] = {}
-    for row in _goods(printed):
+    for row in (row for rows in _goods(printed) for row in rows):
         for name in filter(lambda name: len(name) > _SHORT and name in question, map(_letters, row.names)):
             known.setdefault(name, []).append(row)
     whole = [name for name in known if not any(name != other and name in other for other in known)]
     return (row for name in whole for row in known[name])
 
 
-def _goods(printed: Printed) -> Sequence[GoodsRow]:
-    """The rows of what was bought, with names in the way in which most of the certain ones have one."""
-    return max(printed.goods, key=lambda rows: sum(row.certain and bool(row.names) for row in rows))
+def _goods(printed: Printed) -> list[Sequence[GoodsRow]]:
+    """The rows of what was bought, named in the way in which most of the certain ones have a name; both if even."""
+    named = [sum(row.certain and bool(row.names) for row in rows) for rows in printed.goods]
+    return [rows for rows, count in zip(printed.goods, named, strict=True) if count == max(named)]
 
 
 def _letters(text: str) -> str:

@@ -16,6 +16,7 @@ from backend.evidence.asked import (
     NO_DATE,
     NOT_PRINTED,
     amounts_about,
+    asks_for_receipt,
     asks_when,
     is_not_printed,
     is_receipt,
@@ -72,11 +73,11 @@ def spoken(question: str, pages: Sequence[Page]) -> Grammar:
 
     Small whole numbers are free, since things can be counted; how many items a receipt has is known where its amounts
     add up. Where the question is about something bought, or about when a receipt is of, the numbers are those of it.
-    One that asks for a receipt as JSON is held to the receipt's form.
+    One that asks for a receipt as JSON, or for all of it, is held to the receipt's form.
     """
     indexed = [index(page) for page in pages]
     printed = Printed(indexed)
-    if re.search(r"\bjson\b", question, re.IGNORECASE) and is_receipt(indexed):
+    if asks_for_receipt(question, indexed):
         return copied(receipt_form(), pages)
     if is_not_printed(question, indexed, printed):
         return Grammar("lark", f"start: {quoted(NOT_PRINTED)}")

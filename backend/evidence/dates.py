@@ -48,6 +48,15 @@ _CLOCK = re.compile(
     r"(?:[:.](\d{2})(?!\d))?(?:\s?([ap])\.?m(?![a-z])\.?)?(?!\d)"
 )
 
+# What tills print where the day stands first, and in the United States, where the month does.
+_DAY_FIRST = re.compile(
+    r"\b(?:rm|myr|sgd|gbp|eur|inr|rs|aud|nzd|sdn|bhd|pte|gmbh|sarl|s\.?r\.?l|plc|jalan|vat|mwst|tva|iva)\b|[€£₹]|s\$"
+)
+_MONTH_FIRST = re.compile(
+    r"\b(?:a[klrz]|c[aot]|d[ce]|fl|ga|hi|i[adln]|k[sy]|la|m[adeinost]|n[cdehjmvy]|o[hkr]|pa|ri|s[cd]|t[nx]|ut|v[at]"
+    r"|w[aivy])\.?,? \d{5}(?:-\d{4})?(?![\w-])|\bein\b"
+)
+
 _PIVOT = 70  # two digits below it are of this century, as in POSIX (69 there) and SQL
 
 
@@ -82,6 +91,34 @@ def days(text: str, east_asian: bool = False) -> list[Day]:
         elif all(day.end <= one.start or one.end <= day.start for one in kept):
             kept.append(day)
     return sorted(kept, key=lambda day: day.start)
+
+
+def likeliest(day: Day, text: str, page: Iterable[str]) -> frozenset[date]:
+    """What a date in a text stands for most likely, by the rows of its page: as another one has it, else by place.
+
+    Example: 03/02/22 is the third of February beside `RM 12.00` or 25/01/22, the second of March in `Reno, NV 89501`.
+    """
+    first = re.match(r"\d{1,2}(?!\d)", text[day.start : day.end])
+    if len(day.days) < 2 or not first:
+        return day.days
+    rows = list(page)
+    orders = {order for row in rows for other in days(row) if (order := _first_of(other, row))}
+    if not orders:
+        found = {"day": any(map(_DAY_FIRST.search, rows)), "month": any(map(_MONTH_FIRST.search, rows))}
+        orders = {name for name, there in found.items() if there}
+    if len(orders) != 1:
+        return day.days
+    of_month = "month" in orders
+    return frozenset(one for one in day.days if int(first[0]) == (one.month if of_month else one.day)) or day.days
+
+
+def _first_of(day: Day, text: str) -> str | None:
+    """Which of the two numbers a date begins with, where it leaves no doubt."""
+    found = _NUMERIC.fullmatch(text[day.start : day.end])
+    only = min(day.days)
+    if len(day.days) > 1 or not found or only.day == only.month:
+        return None
+    return "day" if int(found[1]) == only.day else "month"
 
 
 def is_east_asian(text: str) -> bool:

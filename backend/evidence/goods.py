@@ -34,6 +34,8 @@ _CENT = Decimal("0.01")
 _MANY = 10_000  # of one thing are too many to be bought
 _TIMES = re.compile(r"[x×@*]")
 _UNIT = re.compile(r" ?(?:pcs?|units?|pkts?|kgs?|nos?|ctns?|btls?)\b")
+_MISREAD_COUNT = re.compile(r"(?=\d?[a-z]?\d)([\doils|]{1,3}) ?x(?= )")  # the 10 of 1Ox Waffle
+_AS_DIGITS = str.maketrans("oils|", "01151")
 _COLUMNS = frozenset(("code", "item", "items", "description", "desc", "particulars", "artikel", "article"))
 _TOTAL = confused("tot")  # TOT QTY is none of the goods either
 _HEADS = frozenset(("quantity", "price", "amount", "total", "discount"))
@@ -90,6 +92,12 @@ def goods_span(page: PageIndex) -> range:
     return range(first - (not _words(page, first).cells), max(certain) + 1) if certain else range(0)
 
 
+def listed_span(page: PageIndex) -> range:
+    """The rows of `goods_span`; where nothing is certain, those from the first row to the last that may be an item."""
+    rows = [] if page.whole_amounts else list(_amount_rows(page))
+    return goods_span(page) or (range(rows[0], rows[-1] + 1) if rows else range(0))
+
+
 def _is_named_below(page: PageIndex) -> bool | None:
     """Whether names stand below the amounts, where the rows with amounts have none; None where that is open.
 
@@ -101,7 +109,8 @@ def _is_named_below(page: PageIndex) -> bool | None:
     if not complete or any(_has_name(_words(page, row)) for row in complete):
         return None
     sums = (row for row in range(complete[-1] + 1, len(page.rows)) if page.in_row(row) and _is_sum(page, row))
-    below = any(_is_named(page, row) for row in range(complete[-1] + 1, next(sums, 0)))
+    last = range(complete[-1] + 1, next(sums, 0))
+    below = any(_is_named(page, row) and not is_note(_words(page, row)) for row in last)
     above = complete[0] - 1 > _head(page, rows) and _is_named(page, complete[0] - 1)
     return below if below != above else None
 
@@ -119,6 +128,8 @@ def _has_name(words: NameCells) -> bool:
 def _named_above(page: PageIndex) -> Iterator[GoodsRow]:
     rows, complete = _bought(page)
     bare = _is_named_below(page) is False  # no row with an amount has a name of its own
+    named = sum(_has_name(_words(page, row)) for row in complete)
+    beside = 2 * named > len(complete)  # most have one, so each that has one is called by it
     for before, row in pairwise([_head(page, rows), *rows]):
         near = range(max(before + 1, row - _FAR), row + 1)
         words = [_words(page, one) for one in near]
@@ -128,7 +139,12 @@ def _named_above(page: PageIndex) -> Iterator[GoodsRow]:
             continue
         if not any(one.cells for one in words):  # the name's row has an amount too
             words = [_words(page, one) for one in range(max(0, row - 1), row + 1)]
-        yield _goods_row(page, row, near, words, words[-_NEAR:], row in complete)
+        nearest = next((one for one in reversed(words[:-1]) if _has_name(one)), None)
+        if _has_name(words[-1]) and (beside or not nearest):
+            nearest = words[-1]
+        elif _has_name(words[-1]):
+            nearest = None  # either
+        yield _goods_row(page, row, near, words, words[-_NEAR:], row in complete, nearest)
 
 
 def _named_below(page: PageIndex) -> Iterator[GoodsRow]:
@@ -137,17 +153,31 @@ def _named_below(page: PageIndex) -> Iterator[GoodsRow]:
         below = range(row + 1, min(after, row + _FAR + 1))
         near = [row, *takewhile(lambda one: not (page.in_row(one) and _is_sum(page, one)), below)]
         words = [_words(page, one) for one in near]
-        yield _goods_row(page, row, near, words, words[:_NEAR], row in complete)
+        nearest = next(filter(_has_name, words[1:]), None) if not _has_name(words[0]) else None
+        yield _goods_row(page, row, near, words, words[:_NEAR], row in complete, nearest)
 
 
 def _goods_row(
-    page: PageIndex, row: int, near: Iterable[int], words: Sequence[NameCells], two: Sequence[NameCells], certain: bool
+    page: PageIndex,
+    row: int,
+    near: Iterable[int],
+    words: Sequence[NameCells],
+    two: Sequence[NameCells],
+    certain: bool,
+    nearest: NameCells | None = None,
 ) -> GoodsRow:
+    """Make a row of goods; its name stands in one row of `words` or goes over two neighbours of `two`.
+
+    `nearest` is a row that is part of the name at all events, if it is known.
+    """
+    pairs = tuple(pairwise(two))
+    if nearest:
+        words, pairs = [nearest], tuple(pair for pair in pairs if any(one is nearest for one in pair))
     products = _products(page, row)
     numbers = _by_role(page, row, near, products)
     if certain:
         numbers |= {"amount": [_last_amount(page, row)]}
-    return GoodsRow(numbers, tuple(words), tuple(pairwise(two)), bool(products), certain or bool(products))
+    return GoodsRow(numbers, tuple(words), pairs, bool(products), certain or bool(products))
 
 
 def _bought(page: PageIndex) -> tuple[list[int], Sequence[int]]:
@@ -238,6 +268,8 @@ def _by_role(
             for value in _counts(token)[:1]
         )
     )
+    if found := _MISREAD_COUNT.match(page.rows[row]):
+        counts.append(Decimal(found[1].translate(_AS_DIGITS)))
     prices = [value for value in _values(_exact(page, near)) if value]
     amounts = _values(money)
     if products:

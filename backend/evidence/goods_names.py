@@ -6,7 +6,7 @@ Example: of `8239431  GREEN TEA 500ML  2 x 3.10  6.20 SR` the only name is `GREE
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -23,9 +23,13 @@ _SIGN = rf"(?i:(?!(?:{'|'.join(sorted(ALSO_WORDS))})\b){SIGN})"  # a pen is no P
 _MONEY = re.compile(rf"(?:{_SIGN}|[^\w\s]{{0,2}})\d{{1,3}}(?:[.,]?\d{{3}})*[.,]\d{{2}}(?:{_SIGN}|[^\w\s]?[A-Z]?)")
 _AT_END = re.compile(rf"(?:\s+(?:[x@àX×*]{_SIGN}?|pcs?|PCS?|units?|UNITS?|{_SIGN}\.?))+$")
 # A currency alone, a label of something else, a measure, a flag of a tax.
-_NO_NAME = re.compile(rf"{_SIGN}\.?|.*:|(?i:pkts?|pcs?|units?|kgs?|ea|nos?|ctns?|btls?|sr|zr|zrl|disc)\.?|\d+[x×@]\S*")
+_NO_NAME = re.compile(
+    rf"{_SIGN}\.?|.*:|(?i:pkts?|pcs?|units?|kgs?|ea|nos?|ctns?|btls?|sr|zr|zrl|disc)\.?|[\d.,]+[xX×@]\S*"
+)
 _SIZE = re.compile(r"\d{1,3}(?:[\"”]|[ -]?\w{1,2})")  # 12", on a row below its name
-_NUMBERED = re.compile(r"^(?:\d+[).]|x(?=[A-Z][a-z]))(?=\w)")  # 5)LIVER, 1 xTea
+_NOTE = re.compile(r"[+*]|no\b(?!\W?\d)|(?:pax|guests?|table|covers)\b\W*\d", re.IGNORECASE)
+_GARMENT = re.compile(r"X{1,2}[LS]")  # a size
+_NUMBERED = re.compile(r"^(?:\d+[).]|-|x(?=[A-Z][a-z]))(?=\w)")  # 5)LIVER, 1 -TEA, 1 xTea
 # P6721, 8239-51, but neither 500ML nor 1000g.
 _CODE = re.compile(r"(?=(?:\D*\d){3})(?!\d+(?i:g|kg|ml|cl|l|mm|cm|m|w|v|x)$)(?:[\d.·/-]*[A-Za-z]){0,2}[\d.·/-]*")
 
@@ -66,11 +70,20 @@ def names_in(rows: Iterable[NameCells], pairs: Iterable[tuple[NameCells, NameCel
         for cell in (*row.cells, *row.also):
             made |= dict.fromkeys(end for one in _ends_of(cell) for end in (one, _NUMBERED.sub("", one)))
     for upper, lower in pairs:
-        if upper.to_end and lower.from_start and not _is_heading(upper.cells[-1]):
+        if (
+            upper.to_end
+            and lower.from_start
+            and not (_is_heading(upper.cells[-1]) or is_note(upper) or _counted(lower))
+        ):
             ends, starts = _ends_of(upper.cells[-1]), _starts_of(lower.cells[0])
             made |= dict.fromkeys(f"{end} {start}" for end in ends for start in starts)
     named = [name for name in made if re.search(r"[^\W\d_]", name) and not _NO_NAME.fullmatch(name)]
     return [name for name in named if not is_doubtful(name)] or named
+
+
+def _counted(words: NameCells) -> bool:
+    """Whether a row begins with how many there are of what it names: 10 - TEA, 2x JAM."""
+    return re.match(r"\d+ ?(?:-|[x×])? ?[^\W\d_]{3}", words.cells[0]) is not None
 
 
 def is_doubtful(name: str) -> bool:
@@ -84,8 +97,8 @@ def _is_heading(name: str) -> bool:
 
 
 def is_note(words: NameCells) -> bool:
-    """Whether a row is hardly the first of a name over two rows: “+ Extra cheese”, “* offer *”, “No ice”."""
-    return any(re.match(r"[+*]|no\b", cell, re.IGNORECASE) for cell in words.cells)
+    """Whether a row is hardly the first of a name over two rows: “+ Extra cheese”, “* offer *”, “No ice”, “Pax: 9”."""
+    return any(_NOTE.match(cell) for cell in words.cells)
 
 
 def _says_sum(name: str) -> bool:
@@ -126,7 +139,7 @@ def _ends_of(cell: str) -> list[str]:
     Of `8239 GREEN TEA SR` these are `GREEN TEA SR` and `GREEN TEA`; of `2 GREEN TEA` the whole, and `GREEN TEA`.
     """
     words = cell.split(" ")
-    ends = [len(words), *([len(words) - 1] if len(words) > 1 and _is_flag(words[-1]) else [])]
+    ends = [len(words), *([len(words) - 1] if _ends_with_flag(words) else [])]
     prefixes = list(takewhile(_is_prefix, words[:-1]))
     after_code = max((at for at, word in enumerate(prefixes, 1) if _CODE.fullmatch(word)), default=0)
     starts = range(after_code, len(prefixes) + 1)
@@ -140,10 +153,15 @@ def _is_prefix(word: str) -> bool:
 
 def _starts_of(cell: str) -> list[str]:
     words = cell.split(" ")
-    return [cell, *([" ".join(words[:-1])] if len(words) > 1 and _is_flag(words[-1]) else [])]
+    return [cell, *([" ".join(words[:-1])] if _ends_with_flag(words) else [])]
+
+
+def _ends_with_flag(words: Sequence[str]) -> bool:
+    """Whether there is a name, and a flag behind it; a size in brackets, such as (L), is of the name."""
+    return len(words) > 1 and _is_flag(words[-1]) and not words[-1].startswith("(")
 
 
 def _is_flag(word: str) -> bool:
     """Whether a word may be the flag of a tax: SR, Z, ZRL, *; a measure such as 1L is none, and no TEA or EGG."""
     is_word = len(word) > 2 and re.search("[aeiou]", word, re.IGNORECASE)
-    return len(word) <= _FLAG and not is_word and not any(map(str.isdigit, word))
+    return len(word) <= _FLAG and not is_word and not any(map(str.isdigit, word)) and not _GARMENT.fullmatch(word)

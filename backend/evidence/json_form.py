@@ -19,6 +19,7 @@ from typing import Any
 from backend.evidence.goods import MOST, GoodsRow, lists_goods
 from backend.evidence.labels import role_of
 from backend.evidence.printed import Printed
+from backend.tasks.forms.receipt_schema import CODES
 
 _ITEMS = 200  # of a list that says no number
 _SHOP = 80  # characters of a shop's name; what is longer has run on into its address
@@ -27,6 +28,10 @@ _FORMATS = {"email": r"^[^\s@]+@[^\s@]+\.[^\s@]+$", "uri": r"^[A-Za-z][A-Za-z0-9
 _OF_LINES = frozenset(
     ("shop", "store", "merchant", "company", "vendor", "seller", "supplier", "business", "address", "location")
 )
+
+# Fields that are days and times, besides those that `role_of` knows.
+_OF_DAYS = frozenset(("day", "issued"))
+_OF_TIMES = frozenset(("time", "printed", "clock"))
 
 _SAYS_NOTHING = {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
 _ASIDE = {"$schema", "$id", "$comment", "$defs", "definitions", "x-guidance"}
@@ -245,9 +250,24 @@ class Form:
         if self._is_of_lines(name) and not _of_address(name):
             high = min(high or _SHOP, _SHOP)
         bound = "" if high is None or high >= len(self._printed.text) else high
+        compared = self._compared(name, low, high)
         length = self._terminal("LENGTH", rf"/(\\(u....|[^u])|[^\\]){{{max(low, 1)},{bound}}}/")
         trimmed = self._terminal("TRIMMED", r"/[^ \n](.*[^ \n])?/")
-        return self._terminal("STRING", f'"\\"" ({words} & {length} & {trimmed}) "\\""')
+        printed = self._terminal("STRING", f'"\\"" ({words} & {length} & {trimmed}) "\\""')
+        return _either([*map(_literal, compared), printed])
+
+    def _compared(self, name: str, low: int, high: int | None) -> list[str]:
+        """List what a text may be besides printed words, by its field's name: a day in ISO 8601, a currency's code."""
+        words = set(re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+        role = role_of(name)
+        found = list[str]()
+        if role == "date" or words & _OF_DAYS:
+            found = list(self._printed.values("date"))
+        elif role == "time" or words & _OF_TIMES:
+            found = list(self._printed.values("time"))
+        elif "currency" in words:
+            found = self._printed.choices(list(CODES))
+        return [one for one in found if low <= len(one) and (high is None or len(one) <= high)]
 
     def _words(self, name: str) -> str:
         """Make the expression of a string: a run of lines for a shop, of two rows' words for an item, else words."""

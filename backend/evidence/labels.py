@@ -26,8 +26,8 @@ _PHRASES = {
     "zahlbetrag; net a payer; a payer; total a payer; totale a pagare; da pagare; total a pagar; a "
     "pagar; te betalen; jumlah perlu dibayar; お会計; 合計金額; 应付; total after adj; invoice total; bill "
     "total; total da fattura",
-    "subtotal": "subtotal; sub total; subtotals; total excl gst; total excl of gst; total excluding gst; total "
-    "excluded gst; total before tax; amt excl gst; amount excl gst; taxable amount; zwischensumme; "
+    "subtotal": "subtotal; sub total; subtotals; s total; sub ttl; total excl gst; total excl of gst; total excluding "
+    "gst; total excluded gst; total before tax; amt excl gst; amount excl gst; taxable amount; zwischensumme; "
     "netto; nettobetrag; nettosumme; net; nett; sous total; total ht; montant ht; subtotale; "
     "imponibile; base imponible; base; subtotaal; jumlah kecil; total sales excluding gst; total sales "
     "excl gst; excl tax; 小計; 小计; 소계; taxable; net amount",
@@ -49,8 +49,8 @@ _PHRASES = {
     "ec cash; carte bleue; carte bancaire; cb; carta di credito; bancomat; tarjeta; contactless; paypal; amex; "
     "american express; nets; debit; credit; pay by; paid by; paywave; 現金; "
     "お預り; 预付; 现金; 받은금액",
-    "rounding": "rounding; rounding adj; rounding adjustment; round adj; round; rundung; arrondi; arrotondamento; "
-    "redondeo; pembundaran; penggenapan; afronding; arredondamento; total rounding; round off",
+    "rounding": "rounding; rnd; rnd adj; rounding adj; rounding adjustment; round adj; round; rundung; arrondi; "
+    "arrotondamento; redondeo; pembundaran; penggenapan; afronding; arredondamento; total rounding; round off",
     "tip": "tip; gratuity; trinkgeld; pourboire; mancia; propina; service; service charge; svc chg; serv chg; "
     "gorjeta; caj perkhidmatan; fooi",
     "quantity": "qty; quantity; quantities; qtys; total qty; tot qty; total quantity; no of items; no of item; "

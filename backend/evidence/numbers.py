@@ -22,7 +22,7 @@ _MISREAD = re.compile(
     rf"({_D}{{1,3}}(?:[.,' ]{_D}{{2,3}})*[.,' ]{_D}{{3}}(?:[.,]{_D}{{2}})?|{_D}+[.,]{_D}{{2}})"
     r"(?![a-z0-9]|[.,]\d)"
 )
-_MEASURE = re.compile(r"\d+[.,]\d[lg]")  # a bottle's 1.5l is no 1.51
+_MEASURE = re.compile(r"[\dil|o]+[.,]\d[lg]")  # a bottle's 1.5l is no 1.51
 _DIGITS = str.maketrans("oqdcil|!szbg", "000011115289")
 
 _BEFORE = re.compile(rf"({SIGN})\.?[:=]?\s{{0,2}}[-+(]?\s?$")

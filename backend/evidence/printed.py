@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Any
 
 from backend.evidence.currencies import signs
+from backend.evidence.dates import likeliest
 from backend.evidence.folding import flat
-from backend.evidence.goods import GoodsRow, goods_rows, goods_span, is_head
+from backend.evidence.goods import GoodsRow, goods_rows, goods_span, is_head, listed_span
 from backend.evidence.index import PageIndex, Token
 from backend.evidence.labels import HEADING, SUMS, Label, is_heading, labels
 from backend.tasks.forms.receipt_schema import CODES
 
 _ROUNDED = Decimal("0.05")  # by how much totals are rounded at most
+_CENT = Decimal("0.01")
 _COUNTED = SUMS - {"cash"} | {"quantity"}
 _RUN = 4  # words of a row that one value with a pattern is made of
 # What goes into one piece of a string: an escape, a letter of a script without spaces, a word, anything else.
@@ -37,7 +39,7 @@ _ENDS = re.compile(
 )
 _COUNTER = (
     r"(?:store|branch|counter|till|register|reg|pos|table|tisch|mesa|tavolo|terminal|kasse|caisse|caja)\W*(?:no|id)?"
-    r"[\W_]*\d\w*|st ?#.*|(?:cashier|server|staff|salesperson|customer|operat\w+|member|es bediente sie|servi par"
+    r"[\W_]*\d\w*|[s5]t ?#.*|(?:cashier|server|staff|salesperson|customer|operat\w+|member|es bediente sie|servi par"
     r"|le atiende|pax|guests?|outlet)\b ?\d*\W?[:#\d].*"
 )
 _NO_NAME = re.compile(
@@ -46,7 +48,7 @@ _NO_NAME = re.compile(
     r"|.*:|[a-z. ]+[:#]\W*[a-z]{0,3}\d[\d-]{3,}\w*"
     r"|(?:bill|order|invoice|inv|doc|slip|trans\w*|chk|check|ref|folio|receipt)\b[\W_]*(?:no|num|number|id)?[\W_]*\d.*"
     r"|paid|cash|change"
-    r"|(?!\W*\d{5}-\d{4}\W*$)(?:[a-z]{2,3}\W)?(?:[^\w,]*\d){7,}|.*\S@\w+\.\w.*|(?:.*\b)?www\..*|https?:.*|)\W*",
+    r"|(?!\W*(?:[a-z]{2}\W+)?\d{5}-\d{4}\W*$)(?:[a-z]{2,3}\W)?(?:[^\w,]*\d){7,}|.*\S@\w+\.\w.*|(?:.*\b)?www\..*|https?:.*|)\W*",
     re.IGNORECASE,
 )
 _LEGAL = re.compile(r" (?:co|sdn|bhd|berhad|ltd|limited|pte|inc|llc|gmbh|s\.?a|s\.?l|sarl)\b", re.IGNORECASE)
@@ -58,12 +60,13 @@ _STREET = (
 _ADDRESS = re.compile(
     rf"\W*(?:(?:no|lot|unit|suite|plot|blk|block|level)\b[.:\s&#-]*\w{{0,3}}-?\d|(?:jalan|jln|lorong|persiaran)\b"
     rf"|\d+[a-z]?\b.*\b(?:{_STREET})\b|(?:v\.le|c\.so|p\.zza|p\.za)\W"
+    r"|(?:calle|avda|rue|via|corso|viale|paseo|piazza)\b.* \d"
     r"|\w+(?:straße|strasse|str\.|weg|platz|gasse)(?: \d|$))",
     re.IGNORECASE,
 )
-_NAME_ENDS = re.compile(r"[^\W\d_]\.?\)?$|%\)?$|[,;:]$| \d$")  # GST, VAT @ 20%, TAX 1
+_NAME_ENDS = re.compile(r"[^\W\d_]\.?\)?$|%\)?$|[,;:]$| \d$")  # GST, VAT @ 20%, TAX 1; not VAT 5 of VAT 5 %
 _AMOUNTS = re.compile(r"(?<!\S)\S*\d[.,]\d\d(?!\d| ?%)\S*")
-_CODE_OF_PLACE = re.compile(r"(?:^|, ?)(?:[A-Z]{1,2}-)?\d{5}$")  # its town stands on the next line
+_CODE_OF_PLACE = re.compile(r"(?:^|[.,] ?)(?:[A-Z]{1,2}-)?\d{5}$")  # its town stands on the next line
 _BREAK = "\n"  # between pieces that no string goes over
 
 
@@ -111,7 +114,7 @@ class Printed:
         pieces = [_BREAK]
         for page in self._pages:
             other = {row for row, _ in page.days} | {token.row for token in page.tokens if token.number.places == 2}
-            listed = goods_span(page)
+            listed = goods_span(page) if of_names else listed_span(page)
             if of_names and listed:  # a shop's name stands above all that was bought there
                 listed = range(listed.start, len(page.page.rows))
             within = ended = False  # an address, a line of it that goes on
@@ -119,7 +122,7 @@ class Printed:
                 for line in row.lines if number not in other else ():
                     text = " ".join(page.page.lines[line].text.split())
                     within = bool((within and not ended) or _ADDRESS.match(text))
-                    ended = not text.endswith(",")
+                    ended = not text.endswith(",") and not _CODE_OF_PLACE.search(text)
                     if number in listed or (of_names and (within or is_head(page, number) or _no_name(text))):
                         text = ""
                     for piece in _segments(text):
@@ -155,7 +158,8 @@ class Printed:
 
     @cached_property
     def _days(self) -> list[str]:
-        return sorted({when.isoformat() for page in self._pages for _, day in page.days for when in day.days})
+        whens = (likeliest(day, page.rows[row], page.rows) for page in self._pages for row, day in page.days)
+        return sorted({when.isoformat() for days in whens for when in days})
 
     @cached_property
     def _clocks(self) -> list[str]:
@@ -204,8 +208,13 @@ class Printed:
 
     @cached_property
     def subtotals(self) -> list[Decimal]:
-        """The numbers, amounts if any, in rows with a word for a subtotal or a total, or below such a word."""
-        return _money(list(self._beside(("subtotal", "total"), anywhere=True)))
+        """The numbers, amounts if any, in rows with a word for a subtotal or a total, or below such a word.
+
+        Of totals alone there are two, of which one is before what the other has on top.
+        """
+        told, totals = (list(self._beside((role,), anywhere=True)) for role in ("subtotal", "total"))
+        found = _money([*told, *totals])
+        return found if told or len(found) > 1 else []
 
     @cached_property
     def discounts(self) -> list[Decimal]:
@@ -259,20 +268,39 @@ class Printed:
 
     @cached_property
     def rates(self) -> list[Decimal]:
-        """The numbers that can be rates of a tax: with a percent sign, or in a row or below a head that names one."""
-        return _readings(
-            token
-            for page in self._pages
-            for token in page.tokens
-            if token.number.percent
-            or any(one.role in ("tax", "rate") for one in (*page.labels[token.row], *page.heads(token)))
-        )
+        """The numbers that can be rates of a tax: with a percent sign, or in a row or below a head that names one.
+
+        Of two rates in one row, as in `5% VAT @ 20%  6.47`, those by which the row's amount comes out, if any do.
+        """
+        return _readings(token for page in self._pages for token in _rates(page))
+
+
+def _rates(page: PageIndex) -> Iterator[Token]:
+    money = [token for token in page.tokens if token.number.places == 2 and token.number.value]
+
+    def comes_out(rate: Token) -> bool:
+        """Whether an amount of the row is that much of one that is printed, or is within it."""
+        share = rate.number.value / 100
+        sums = [token.number.value * part for token in money for part in (share, share / (1 + share))]
+        return any(abs(one - token.number.value) < _CENT for token in money if token.row == rate.row for one in sums)
+
+    told = [token for token in page.tokens if token.number.percent]
+    out = [token for token in told if comes_out(token)]
+    rows = {token.row for token in out}
+    yield from (token for token in told if token in out or token.row not in rows)
+    yield from (
+        token
+        for token in page.tokens
+        if not token.number.percent
+        and any(one.role in ("tax", "rate") for one in (*page.labels[token.row], *page.heads(token)))
+    )
 
 
 def _no_name(text: str) -> bool:
     """Whether a line has no letters side by side, or says a sum, a count or the kind of paper: “Total Item(6):10”."""
     told = any(label.role in _COUNTED for label in labels(flat(text)))
-    return is_heading(text) or not re.search(r"[^\W\d_]{2}", text) or (told and re.search(r"[:\d]", text) is not None)
+    bare = re.sub(r"\([^()]*\)", "", text)  # ACME S.R.B. (335139-F), in which SR is no tax
+    return is_heading(text) or not re.search(r"[^\W\d_]{2}", text) or (told and re.search(r"[:\d]", bare) is not None)
 
 
 def _around(text: str, found: Sequence[Label]) -> Iterator[str]:
@@ -286,7 +314,7 @@ def _around(text: str, found: Sequence[Label]) -> Iterator[str]:
         for start in range(max(0, first - _RUN), first + 1):
             for end in range(last + 1, min(amount if amount > last else len(words), last + _RUN) + 1):
                 run = " ".join(word[0] for word in words[start:end])
-                if run.count("%") < max(text.count("%"), 1):
+                if run.count("%") < max(text.count("%"), 1) and [word[0] for word in words[end : end + 1]] != ["%"]:
                     yield from (one for one in (run, run.rstrip(".,:;")) if _NAME_ENDS.search(one))
 
 

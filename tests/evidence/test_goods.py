@@ -101,21 +101,96 @@ def test_a_product_is_known_in_every_form_of_its_row(row: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "allowed"),
     [
-        ("Green Tea", True),
-        ("leaves", True),
-        ("leaves (fresh)", True),
+        ("hand picked", True),
         ("(fresh) hand picked", True),
-        ("Green Tea leaves (fresh)", False),  # over three rows
-        ("Green picked", False),
-        ("hand", False),  # a cell's end is left out
-        ("Black Tea", False),  # four rows above the amount
+        ("leaves (fresh) hand picked", False),  # over three rows
+        ("(fresh) hand", False),  # a cell's end is left out
+        ("(fresh)", False),  # without the words beside the amount
+        ("Green Tea", False),
     ],
 )
-def test_a_name_stands_on_two_rows_at_most_and_ends_where_a_cell_does(name: str, allowed: bool) -> None:
-    read = page(
-        "Black Tea", "Green Tea", "leaves", "(fresh)", ["hand picked", (420, "3.10")], ["TOTAL", (420, "3.10")]
-    )
+def test_a_name_beside_an_amount_may_begin_on_the_row_above_and_ends_where_its_cell_does(
+    name: str, allowed: bool
+) -> None:
+    read = page("Green Tea", "leaves", "(fresh)", ["hand picked", (420, "3.10")], ["TOTAL", (420, "3.10")])
     assert lists(read, item(name, 3.1)) == allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("hand picked", True),
+        ("leaves hand picked", True),
+        ("leaves", False),  # without the row right above the amount
+        ("Green Tea", False),
+        ("Green Tea leaves hand picked", False),
+    ],
+)
+def test_a_name_above_an_amount_ends_on_the_nearest_row_with_words(name: str, allowed: bool) -> None:
+    rows = ["Green Tea", "leaves", "hand picked", ["8239431", (200, "2 x 1.55"), (420, "3.10")]]
+    assert lists(page(*rows, ["TOTAL", (420, "3.10")]), item(name, 3.1, 2, 1.55)) == allowed
+
+
+def test_a_name_below_an_amount_begins_on_the_nearest_row_with_words() -> None:
+    read = page(["2 x 1.55", (420, "3.10")], "Tea", "fresh", ["1 x 4.00", (420, "4.00")], "Jam", ["TOTAL", "7.10"])
+    jam = item("Jam", 4, 1, 4)
+    assert [lists(read, item(name, 3.1, 2, 1.55), jam) for name in ("Tea", "Tea fresh", "fresh")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_note_below_the_last_item_does_not_leave_open_where_names_stand() -> None:
+    rows = ["Hot", "Spinach", ["2 x 1.55", (420, "3.10")], "Jam", ["1 x 4.00", (420, "4.00")], "No ice"]
+    read = page("Qty  Price  Amount", *rows, ["TOTAL", (420, "7.10")])
+    jam = item("Jam", 4, 1, 4)
+    said = [lists(read, item(name, 3.1, 2, 1.55), jam) for name in ("Hot Spinach", "Spinach", "Hot")]
+    assert said == [True, False, False]
+
+
+@pytest.mark.parametrize(("name", "allowed"), [("Black Tea", True), ("Hot 10 - Black Tea", False), ("Hot", False)])
+def test_a_name_goes_over_no_count(name: str, allowed: bool) -> None:
+    read = page("2 - Jam 4.00", "Hot", "10 - Black Tea 3.10", ["TOTAL", (420, "7.10")])
+    assert lists(read, item("Jam", 4, 2), item(name, 3.1, 10)) == allowed
+
+
+def test_a_note_is_no_part_of_the_name_below_it() -> None:
+    read = page("Jam 4.00", "No ice", "Black Tea 3.10", ["TOTAL", (420, "7.10")])
+    assert [lists(read, item("Jam", 4), item(name, 3.1)) for name in ("Black Tea", "No ice Black Tea")] == [
+        True,
+        False,
+    ]
+
+
+def test_rounding_is_nothing_bought() -> None:
+    read = page(["Tea", (420, "3.10")], ["Jam", (420, "4.00")], ["RND (RM)", (420, "0.02")], ["TOTAL", (420, "7.12")])
+    assert [lists(read, item("Tea", 3.1), item("Jam", 4), *more) for more in ((), (item("RND", 0.02),))] == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("row", [["1 -Tea", (420, "3.10")], ["1 - Tea", (420, "3.10")]])
+def test_a_dash_between_a_count_and_a_name_is_of_neither(row: list[Any]) -> None:
+    read = page(row, ["TOTAL", (420, "3.10")])
+    assert [lists(read, item(name, 3.1, 1)) for name in ("Tea", "-Tea Tea")] == [True, False]
+
+
+def test_a_size_in_brackets_is_part_of_a_name() -> None:
+    read = page(["Tea (S)", (200, "2 x 1.55"), (420, "3.10 SR")], ["TOTAL", (420, "3.10")])
+    assert [lists(read, item(name, 3.1, 2, 1.55)) for name in ("Tea (S)", "Tea")] == [True, False]
+
+
+def test_a_misread_count_is_one() -> None:
+    read = page(["1Ox Tea", (420, "3.10")], ["TOTAL", (420, "3.10")])
+    assert lists(read, item("Tea", 3.1, 10))
+
+
+def test_the_litres_of_a_bottle_are_no_amount_also_misread() -> None:
+    read = page("Tea I.5L", ["8239431", (200, "2.10"), (300, "2.00"), (420, "4.20")], ["TOTAL", (420, "4.20")])
+    assert lists(read, item("Tea I.5L", 4.2, 2, 2.1))
+    assert not lists(read, item("Tea", 1.51))
 
 
 def test_a_short_word_at_its_end_is_part_of_a_name() -> None:

@@ -128,9 +128,24 @@ def test_a_page_that_is_no_receipt_may_say_any_of_its_numbers_of_when() -> None:
     assert accepts(spoken("When was it founded?", [page("Founded in 1950", "Total staff: 4711")]), "In 1950.")
 
 
-def test_a_receipt_that_is_asked_for_as_json_has_the_form_of_one() -> None:
-    assert spoken("Read this as JSON.", [SHOPPING]) == copied(receipt.grammar(), [SHOPPING])
-    assert spoken("What is JSON?", [CHART]).text.startswith("start: ANSWER")
+@pytest.mark.parametrize(
+    ("question", "whole"),
+    [
+        ("Read this as JSON.", True),
+        ("Read this receipt.", True),
+        ("Please scan all the data on my bill", True),
+        ("What does the receipt say?", True),
+        ("Read the text on this receipt.", False),
+        ("Read the total of this receipt.", False),
+        ("Which shop is the receipt from?", False),
+    ],
+)
+def test_a_receipt_that_is_asked_for_as_a_whole_has_the_form_of_one(question: str, whole: bool) -> None:
+    assert (spoken(question, [SHOPPING]) == copied(receipt.grammar(), [SHOPPING])) == whole
+
+
+def test_what_is_no_receipt_does_not_become_one() -> None:
+    assert spoken("Read this receipt as JSON.", [CHART]).text.startswith("start: ANSWER")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +177,7 @@ def test_how_many_items_there_are_is_known_where_they_add_up(said: str, allowed:
 
 
 PAID = page("TOY", ["Tea", (420, "3.00")], ["Jam", (420, "4.00")], ["TOTAL", (420, "7.00")], ["CASH", (420, "10.00")])
+UNTAXED = page("TOY", ["Tea", (420, "3.00")], ["Subtotal", (420, "3.00")], ["TOTAL", (420, "3.00")])
 TOLD = page("TOY", "1.2.2021 11:30", ["Tea", (420, "3.00")], ["Subtotal", "3.00"], ["VAT", "0.60"], ["TOTAL", "3.60"])
 
 
@@ -170,6 +186,8 @@ TOLD = page("TOY", "1.2.2021 11:30", ["Tea", (420, "3.00")], ["Subtotal", "3.00"
     [
         ("What is the subtotal?", PAID, False),
         ("What is the subtotal?", TOLD, True),
+        ("How much is it before tax?", PAID, False),
+        ("How much is it before tax?", UNTAXED, True),
         ("How much is the tax?", PAID, False),
         ("How much VAT is there?", TOLD, True),
         ("At what time was it?", PAID, False),
@@ -196,6 +214,13 @@ def test_what_a_receipt_does_not_have_is_said_not_to_be_there(question: str, rea
 )
 def test_an_item_is_told_by_its_place(question: str, answer: str, allowed: bool) -> None:
     assert accepts(spoken(question, [PAID]), answer) == allowed
+
+
+@pytest.mark.parametrize(("name", "allowed"), [("Tea", True), ("Cups", True), ("Jam", False)])
+def test_an_item_by_its_place_is_named_above_or_below_where_that_is_open(name: str, allowed: bool) -> None:
+    rows = ("Cups", ["2 x 1.50", (420, "3.00")], "Tea", ["1 x 4.00", (420, "4.00")], "Jam")
+    read = page(*rows, ["TOTAL", (420, "7.00")])
+    assert accepts(spoken("What is the first item?", [read]), f"The first item is {name}.") == allowed
 
 
 def test_words_are_no_json() -> None:

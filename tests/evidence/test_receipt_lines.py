@@ -55,6 +55,8 @@ def test_a_shops_name_ends_where_its_address_begins(street: str) -> None:
         ("TRN: HK6421852", False),
         ("Cashier: Rosemary", False),
         ("Total Item(6):10", False),
+        ("Mill Tools S.R.B. (335139-F)", False),  # without its number it is one
+        ("Calle Mayor 9, 86414 Madrid", False),
         ("NO 112, PERSIARAN KARL,", False),
         ("TAMAN KORA", False),  # the address goes on
         ("Vanilla Fine 330Ml", False),  # something bought
@@ -91,6 +93,66 @@ def test_a_tax_is_called_by_words_around_its_own_beside_an_amount(name: str, all
     grammar = copied(receipt.grammar(), [page("VAT No: GB 739", "Tea 11.56", "Add VAT @ 20% 2.31", "TOTAL 13.90")])
     tax = {"name": name, "rate": 20, "amount": 2.31}
     assert allows(grammar, written(NOTHING | {"taxes": [tax]})) == allowed
+
+
+@pytest.mark.parametrize(("name", "allowed"), [("VAT", True), ("VAT 5", False)])
+def test_a_rate_before_a_blank_and_its_sign_is_no_number_of_a_tax(name: str, allowed: bool) -> None:
+    grammar = copied(receipt.grammar(), [page("Tea 20.00", "VAT 5 % 1.00", "TOTAL 21.00")])
+    assert allows(grammar, written(NOTHING | {"taxes": [{"name": name, "rate": 5, "amount": 1}]})) == allowed
+
+
+@pytest.mark.parametrize(
+    ("row", "rates"),
+    [
+        ("5% VAT @ 20% 1.05", [5]),  # of 21.00
+        ("20% VAT @ 5% 3.68", [20]),  # within 22.05
+        ("5% VAT @ 20% 7.77", [5, 20]),  # neither comes out
+    ],
+)
+def test_of_two_rates_in_a_row_the_one_that_comes_out_is_told(row: str, rates: list[int]) -> None:
+    grammar = copied(receipt.grammar(), [page("Tea 21.00", row, "TOTAL 22.05")])
+    amount = float(row.split()[-1])
+    open_to = [
+        rate
+        for rate in (5, 20)
+        if allows(grammar, written(NOTHING | {"taxes": [{"name": "VAT", "rate": rate, "amount": amount}]}))
+    ]
+    assert open_to == rates
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [("RENO, NV 89501-9675", True), ("5T# 23637", False), ("RENO, NV 89501-9675 5T# 23637", False)],
+)
+def test_an_address_may_have_a_long_code_of_its_place_and_no_number_of_a_shop(address: str, allowed: bool) -> None:
+    grammar = copied(receipt.grammar(), [page("RENO,", "NV 89501-9675", "5T# 23637", "Tea 3.00", "TOTAL 3.50")])
+    assert allows(grammar, written(NOTHING | {"address": address})) == allowed
+
+
+@pytest.mark.parametrize(("address", "allowed"), [("12 Mill Lane", True), ("Jam Jar", False)])
+def test_an_address_stands_among_no_goods_also_where_they_do_not_add_up(address: str, allowed: bool) -> None:
+    grammar = copied(receipt.grammar(), [page("12 Mill Lane", "Tea 3.00", "Jam Jar", "Soap 4.00", "TOTAL 9.00")])
+    assert allows(grammar, written(NOTHING | {"address": address})) == allowed
+
+
+@pytest.mark.parametrize(
+    ("rows", "days"),
+    [
+        (("03/02/22", "TOTAL RM 3.50"), ["2022-02-03"]),
+        (("03/02/22", "Reno, NV 89501", "TOTAL $3.50"), ["2022-03-02"]),
+        (("03/02/22", "TOTAL $3.50"), ["2022-02-03", "2022-03-02"]),
+        (("03/02/22", "Reno, NV 89501", "TOTAL EUR 3.50"), ["2022-02-03", "2022-03-02"]),  # they do not agree
+        (("03/02/22", "due 25/03/22", "TOTAL $3.50"), ["2022-02-03", "2022-03-25"]),
+        (("03/02/22", "due 03/25/22", "TOTAL RM 3.50"), ["2022-03-02", "2022-03-25"]),
+    ],
+)
+def test_day_and_month_stand_as_in_another_date_or_as_tills_print_them_there(
+    rows: tuple[str, ...], days: list[str]
+) -> None:
+    grammar = copied(receipt.grammar(), [page("TOY", "Tea 3.00", *rows)])
+    total = {"total": 3.5}
+    known = ("2022-02-03", "2022-03-02", "2022-03-25")
+    assert [day for day in known if allows(grammar, written(NOTHING | total | {"date": day}))] == days
 
 
 @pytest.mark.parametrize("name", ["TAX 1", "TAX"])
@@ -132,6 +194,9 @@ def test_a_shop_stands_above_what_was_bought_and_an_address_not_within_it() -> N
         (("Tea #4065 3.00", "Subtotal 3.00", "TOTAL 3.20"), [3, 3.2]),
         (("Tea #4065 3.00", "Total excl. of GST 3.00", "CASH 5.00"), [3]),
         (("Tea #4065 3.00", "CASH 5.00"), []),
+        (("Tea #4065 3.00", "S/TOTAL 3.00", "TOTAL 3.00"), [3]),
+        (("Tea #4065 3.00", "Total 3.00", "Total payable 3.20"), [3, 3.2]),
+        (("Tea #4065 3.00", "IMPORTE TOTAL 3.00"), []),  # a total alone is none
     ],
 )
 def test_a_subtotal_stands_beside_a_word_for_it_or_nowhere(rows: tuple[str, ...], subtotals: list[float]) -> None:

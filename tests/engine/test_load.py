@@ -307,6 +307,9 @@ def test_a_package_that_is_missing_is_named() -> None:
     )
     assert str(error) == "owner/name needs a package that is not installed (torchvision); install it and try again."
     assert str(other) == str(error)
+    module = ModuleNotFoundError("Could not import module 'Gemma4Processor'.")
+    module.__cause__ = ModuleNotFoundError("No module named 'torchvision'", name="torchvision")
+    assert str(failures.loading(module, "owner/name")) == str(error)
 
 
 def test_damaged_weights_get_a_sentence(checkpoints: dict[str, Path], tmp_path: Path) -> None:

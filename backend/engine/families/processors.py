@@ -11,6 +11,8 @@ from backend.errors import ModelFailed
 
 log = logging.getLogger(__name__)
 
+_UNSEEN = "This checkpoint ({kind}) cannot be shown an image: {why}; choose another model."
+
 SIDE = 224  # of the images that are tried
 
 
@@ -65,11 +67,11 @@ def _ids_with_an_image(processor: Any, kind: str) -> Any:
         raise
     except Exception as error:
         log.exception("the processor cannot be shown an image")
-        left_out = _rendered(processor, 1) == _rendered(processor, 0)
-        why = "its chat template leaves images out" if left_out else f"its processor fails ({type(error).__name__})"
-        raise ModelFailed(
-            f"This checkpoint ({kind}) cannot be shown an image: {why}; choose another model."
-        ) from error
+        same = _rendered(processor, 1) == _rendered(processor, 0)
+        why = "its chat template leaves images out" if same else f"its processor fails ({type(error).__name__})"
+        raise ModelFailed(_UNSEEN.format(kind=kind, why=why)) from error
+    if _left_out(processor, ids):
+        raise ModelFailed(_UNSEEN.format(kind=kind, why="its chat template leaves images out"))
     if ids is None:
         raise ModelFailed(f"This checkpoint ({kind}) reads no question beside an image; choose another model.")
     if len(ids) > 1:
@@ -78,6 +80,14 @@ def _ids_with_an_image(processor: Any, kind: str) -> Any:
             "choose another model."
         )
     return ids
+
+
+def _left_out(processor: Any, ids: Any) -> bool:
+    """Whether an image leaves no trace in a prompt where it stands for tokens; some processors say nothing of that."""
+    if ids is None or not getattr(processor, "image_token", None):
+        return False
+    bare = _tried(processor, 0)
+    return bare is not None and bool(bare.shape == ids.shape)
 
 
 def _tried(processor: Any, images: int) -> Any:

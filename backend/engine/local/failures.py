@@ -58,9 +58,8 @@ def loading(error: Exception, model: str) -> GlimpseError:
         return OutOfMemory(LOADING)
     named = _REQUIRED.search(str(error))
     if isinstance(error, ImportError) or named:
-        missing = getattr(error, "name", None) or (
-            named[named.lastindex or 0].lower() if named else "the log names it"
-        )
+        names = [getattr(one, "name", None) for one in (error, error.__cause__)]
+        missing = names[0] or (named[named.lastindex or 0].lower() if named else names[1] or "the log names it")
         return ModelFailed(f"{model} needs a package that is not installed ({missing}); install it and try again.")
     if isinstance(error, SafetensorError):
         return ModelFailed(f"The weights of {model} are damaged; delete its folder and fetch it again.")

@@ -106,13 +106,19 @@ class Pipe:
         self._file.close()
 
 
+TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
+
+
 def turn(path: Path, degrees: int) -> Path:
     """Tag an MP4 as filmed with the camera turned: players rotate it clockwise by so much."""
-    one = 0x10000
-    matrix = {90: (0, one, -one, 0), 180: (-one, 0, 0, -one), 270: (0, -one, one, 0)}[degrees]
+    return lay(path, TURNS[degrees])
+
+
+def lay(path: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """Tag an MP4 with a display matrix (a, b, c, d): players show what is at (x, y) at (a x + c y, b x + d y)."""
+    a, b, c, d = (0x10000 * value for value in matrix)
     content = bytearray(path.read_bytes())
-    start = content.index(b"tkhd") + 4 + 40
-    struct.pack_into(">iiiiii", content, start, matrix[0], matrix[1], 0, matrix[2], matrix[3], 0)
+    struct.pack_into(">iiiiii", content, content.index(b"tkhd") + 4 + 40, a, b, 0, c, d, 0)
     path.write_bytes(content)
     return path
 

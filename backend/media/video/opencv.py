@@ -3,7 +3,9 @@
 It reads by FFmpeg too, but of another build, and brings a reader of its own for Motion JPEG.
 """
 
+import mmap
 import os
+import struct
 from bisect import bisect_right
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,8 +18,10 @@ from PIL import Image
 from backend.errors import UnsupportedMedia
 from backend.media.clip import Frame, check_size, interval, midpoints, no_frames, too_long
 from backend.media.formats import MediaLimits
+from backend.media.video.pixels import upright
 
 _OPTIONS = "protocol_whitelist;file|format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg"
+_AS_STORED = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 _SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
 _CODES = (
     *("avc1", "h264", "x264", "hevc", "hev1", "hvc1", "h265", "vp80", "vp08", "vp90", "vp09", "mp4v", "fmp4"),
@@ -38,6 +42,7 @@ class OpenCvClip:
             MediaTooLarge: too many pixels, or too long.
         """
         self._path, self._shown = path, shown
+        self._matrix = _display_matrix(path)
         self._capture = self._open()
         width, height = (int(self._capture.get(side)) for side in _SIDES)
         check_size(shown, width, height, limits)
@@ -54,6 +59,8 @@ class OpenCvClip:
         for back_end in (cv2.CAP_FFMPEG, cv2.CAP_OPENCV_MJPEG):
             capture = cv2.VideoCapture(str(self._path), back_end)
             if capture.isOpened() and _code(capture) in _CODES:
+                # It knows turns alone, and takes a mirror for one by 180 degrees.
+                capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
                 return capture
             capture.release()
         raise UnsupportedMedia(f"{self._shown} is damaged or cut short; send the whole file again.")
@@ -104,7 +111,7 @@ class OpenCvClip:
         if scale < 1:
             size = max(1, round(width * scale)), max(1, round(height * scale))
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        return Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+        return Image.fromarray(upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), self._matrix))
 
     def close(self) -> None:
         """Close the file."""
@@ -114,3 +121,16 @@ class OpenCvClip:
 def _code(capture: Any) -> str:
     number = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
     return number.to_bytes(4, "little").decode("latin-1").lower()
+
+
+def _display_matrix(path: Path) -> tuple[int, ...]:
+    """The display matrix of the first track with a picture in an MP4 or QuickTime file; elsewhere that of no turn."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(b"moov")
+        while start >= 0 and (start := content.find(b"tkhd", start + 1)) >= 0:
+            # Version 1 has its three times in 8 bytes each.
+            begin = start + (56 if content[start + 4 : start + 5] == b"\1" else 44)
+            header = content[begin : begin + 44]
+            if len(header) == 44 and any(header[36:]):
+                return struct.unpack(">9i", header[:36])
+    return _AS_STORED

@@ -3,6 +3,8 @@
 It is made no larger than asked. Knows one frame at a time and nothing of files.
 """
 
+import struct
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -17,7 +19,23 @@ from PIL import Image
 # Without these two flags libswscale's averaging is off by several levels.
 _AREA = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _UNSPECIFIED = 2
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+def upright(pixels: npt.NDArray[np.uint8], matrix: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """Turn and mirror a picture as a display matrix says: the nearest of the eight ways to lay it.
+
+    Args:
+        pixels: shape (height, width, 3).
+        matrix: a, b, u, c, d, v, x, y, w of ISO 14496-12: (x', y') = (a x + c y, b x + d y).
+
+    Returns:
+        The picture as a player shows it, its sides swapped where it is turned by 90 degrees.
+    """
+    a, b, _, c, d = matrix[:5]
+    across, down = a, d
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        pixels, across, down = pixels.swapaxes(0, 1), c, b
+    return np.ascontiguousarray(pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
 class FrameConverter:
@@ -38,8 +56,8 @@ class FrameConverter:
             pixels = _one_field(self._rgb(frame, (frame.width, frame.height), "rgb24"), size)
         else:
             pixels = self._rgb(frame, size, "rgb24")
-        turn = _TURNS.get(round(frame.rotation / 90) * 90 % 360)
-        return Image.fromarray(pixels if turn is None else np.asarray(cv2.rotate(pixels, turn)))
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+        return Image.fromarray(upright(pixels, struct.unpack("=9i", bytes(matrix))) if matrix else pixels)
 
     def _size(self, width: int, height: int) -> tuple[int, int]:
         wide = max(1, round(width * self._aspect))

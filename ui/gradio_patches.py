@@ -5,12 +5,16 @@ At an upgrade, look for options that make a patch needless.
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import gradio as gr
-from gradio import processing_utils
+from gradio import http_server, processing_utils
+from gradio.route_utils import GradioMultiPartParser
+from starlette.formparsers import MultiPartException
+from starlette.types import ASGIApp
 
+MAX_FIELD = 4096  # bytes of a field of an upload that is no file
 LOOK = 0.01  # seconds between two looks for a click that waits
 
 _ENVIRONMENT = {
@@ -38,6 +42,48 @@ def look_less_often(page: gr.Blocks) -> None:
     """Poll the queue a hundred times a second; by itself Gradio polls a thousand times, a twelfth of an idle core."""
     _replace(page._queue, "sleep_when_free", LOOK)
     _replace(page._queue, "progress_update_sleep_when_free", 10 * LOOK)
+
+
+_Server = http_server.Server
+_add_data = GradioMultiPartParser.on_part_data
+
+
+def serve_through(guard: Callable[[ASGIApp], ASGIApp]) -> None:
+    """Serve what is launched next behind a guard that sees every request and every response.
+
+    Middleware in `app_kwargs` stands behind Gradio's own, which answers preflights of any site, and behind that which
+    makes 500 of an exception.
+    """
+
+    class Guarded(_Server):
+        def __init__(self, config: Any, *arguments: Any, **named: Any) -> None:
+            config.app = guard(config.app)
+            super().__init__(config, *arguments, **named)
+
+    _replace(http_server, "Server", Guarded)
+
+
+def limit_fields() -> None:
+    """Refuse an upload with a long field that is no file; Gradio's limit on sizes is for files alone."""
+
+    def on_part_data(parser: Any, data: bytes, start: int, end: int) -> None:
+        part = parser._current_part
+        if part.file is not None:
+            _add_data(parser, data, start, end)
+            return
+        if len(part.data) + end - start > MAX_FIELD:
+            raise MultiPartException(f"A field exceeded its maximum allowed size of {MAX_FIELD} bytes.")
+        part.data += data[start:end]
+
+    _replace(GradioMultiPartParser, "on_part_data", on_part_data)
+
+
+def logged_in(page: gr.Blocks, cookies: Mapping[str, str]) -> str | None:
+    """Tell whose login these cookies hold, as Gradio's own routes do."""
+    app = page.app
+    token = cookies.get(f"access-token-{app.cookie_id}") or cookies.get(f"access-token-unsecure-{app.cookie_id}")
+    user: str | None = app.tokens.get(token)
+    return user
 
 
 def offer_no_tool(endpoint: Callable[..., Any]) -> None:

@@ -1,12 +1,10 @@
-"""Guards the page's requests and responses: headers, routes, sizes, origins, and password attempts.
+"""Guards the page's requests and responses: headers, routes, sizes and origins.
 
 Pure ASGI, in front of Gradio's application. Knows no component and no conversation.
 """
 
 import ipaddress
 import re
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
@@ -14,6 +12,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui.logins import LimitedLogins, LoggedIn, Users
+from ui.refusals import UPLOAD, refusal
 
 # Inline scripts and styles are Gradio's own. Nothing is fetched from, or sent to, any other host.
 POLICY = (
@@ -48,7 +49,6 @@ ROUTES = re.compile(
 MCP_ROUTES = re.compile(r"/gradio_api/mcp(?:/http)?/?")
 
 MAX_BODY = 8 * 2**20  # bytes, of anything but an upload
-TRIES, WINDOW = 10, 60.0  # failed logins an address may have within so many seconds
 
 _WRONG_HOST = "Open this page under http://127.0.0.1, or start Glimpse with --host."
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -58,24 +58,38 @@ Names = Callable[[], Sequence[str]]
 
 
 def build_middleware(
-    max_upload: int, *, host: str, share: bool, login: bool, mcp: bool = False, names: Names = tuple
+    max_upload: int,
+    *,
+    host: str,
+    share: bool,
+    users: Users | None = None,
+    mcp: bool = False,
+    names: Names = tuple,
 ) -> list[Middleware]:
     """Build the middleware of a page bound to `host`; `max_upload` in bytes for all files of one upload.
 
-    `names` tells under which host names the page is known besides the one that a request carries.
+    `users` tells who is logged in, where there is a login; `names` under which host names the page is known besides
+    the one that a request carries.
     """
     policy = POLICY
     if share:
         for source in ("script-src", "style-src", "font-src", "connect-src"):
             policy = policy.replace(f"{source} 'self'", f"{source} 'self' {SHARE_HOST}")
-    local = host in _LOOPBACK and not share and not login
-    return [
+    local = host in _LOOPBACK and not share and users is None
+    guards = [
         Middleware(SafeHeaders, policy=policy),
         Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,)),
         Middleware(SameOrigin, hosts=_LOOPBACK if local else None, names=names),
         Middleware(LimitedBodies, max_upload=max_upload),
-        Middleware(LimitedLogins),
     ]
+    return guards if users is None else [*guards, Middleware(LimitedLogins), Middleware(LoggedIn, users=users)]
+
+
+def guarded(app: ASGIApp, guards: Sequence[Middleware]) -> ASGIApp:
+    """Put the guards in front of an application, the first one outermost."""
+    for guard in reversed(guards):
+        app = guard.cls(app, *guard.args, **guard.kwargs)
+    return app
 
 
 class SafeHeaders:
@@ -136,7 +150,7 @@ class SameOrigin:
 
 
 class LimitedBodies:
-    """Ends a request whose body is larger than its route may have."""
+    """Answers 413 to a request whose body is larger than its route may have, as soon as that is known."""
 
     def __init__(self, app: ASGIApp, max_upload: int) -> None:
         self._app = app
@@ -144,61 +158,36 @@ class LimitedBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting what it sends."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._max_upload if scope["path"].rstrip("/").endswith("/upload") else MAX_BODY
+        # Exactly: with a slash at its end Gradio redirects it without reading a body.
+        limit = self._max_upload if scope["path"] == UPLOAD else MAX_BODY
+        refuse = refusal(scope, 413, f"At most {limit // 2**20} MB can be sent at once.")
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdigit() or int(length) > limit:
-            await PlainTextResponse(f"At most {limit // 2**20} MB can be sent at once.", 413)(scope, receive, send)
+            await refuse(scope, receive, send)
             return
-        seen = 0
+        seen, started, refused = 0, False, False
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal seen, refused
             message = await receive()
             seen += len(message.get("body", b""))
-            return {"type": "http.disconnect"} if seen > limit else message
+            if seen <= limit:
+                return message
+            if not started and not refused:
+                refused = True  # before anything is awaited: what the application says of it comes too late
+                await refuse(scope, receive, send)
+            return {"type": "http.disconnect"}
 
-        await self._app(scope, counted, send)
+        async def unless_refused(message: Message) -> None:
+            nonlocal started
+            if not refused:
+                started = True
+                await send(message)
 
-
-class LimitedLogins:
-    """Answers 429 to an address that has tried too many wrong passwords lately."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._tries: dict[str, deque[float]] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; a try counts as soon as it comes, so that many at once count, until it succeeds."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].rstrip("/") != "/login":
-            await self._app(scope, receive, send)
-            return
-        address = scope["client"][0] if scope.get("client") else ""
-        tries = self._recent(address)
-        if len(tries) >= TRIES:
-            await PlainTextResponse("Too many wrong passwords; wait a minute.", 429)(scope, receive, send)
-            return
-
-        now = time.monotonic()
-        tries.append(now)
-
-        async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < 400 and now in tries:
-                tries.remove(now)
-            await send(message)
-
-        await self._app(scope, receive, watched)
-
-    def _recent(self, address: str) -> deque[float]:
-        since = time.monotonic() - WINDOW
-        for known, times in list(self._tries.items()):
-            while times and times[0] < since:
-                times.popleft()
-            if not times:
-                del self._tries[known]
-        return self._tries.setdefault(address, deque())
+        await self._app(scope, counted, unless_refused)
 
 
 def _known(host: str, hosts: frozenset[str]) -> bool:

@@ -3,11 +3,13 @@
 import socket
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import gradio as gr
 from gradio.blocks import Block
+from starlette.middleware import Middleware
 
 from backend.chat import Chat
 from backend.chat.one_shot import OneShot
@@ -23,7 +25,7 @@ from ui.batch_panel import Runs, build_panel, wire_panel
 from ui.chat_events import ChatEvents
 from ui.chat_verbs import ChatVerbs
 from ui.chat_view import FOLDER, ChatView, build_chat, find_examples, offer, write
-from ui.middleware import build_middleware
+from ui.middleware import build_middleware, guarded
 from ui.model_picker import ModelChoice
 from ui.results_events import ResultsEvents
 from ui.results_panel import CORRECTED, FILES, FORMULA, ResultPanel, build_results
@@ -185,14 +187,8 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     Raises:
         SettingsError: the port is taken, or the host is none of this machine's.
     """
-    middleware = build_middleware(
-        settings.max_upload_bytes * FILES_AT_ONCE,
-        host=settings.host,
-        share=settings.share,
-        login=bool(settings.auth),
-        mcp=settings.mcp and not settings.auth,
-        names=lambda: [urlsplit(page.share_url).netloc] if page.share_url else [],
-    )
+    gradio_patches.limit_fields()
+    gradio_patches.serve_through(partial(guarded, guards=_guards(page, settings)))
     if settings.mcp:  # Gradio warns of every function with a state; the one there is, is no tool
         warnings.filterwarnings("ignore", "This MCP server includes a tool that has a gr.State", UserWarning)
     try:
@@ -206,7 +202,6 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
             css_paths=STYLE,
             head=f"<script>{SCRIPT.read_text()}</script>",
             favicon_path=ICON if ICON.is_file() else None,
-            app_kwargs={"middleware": middleware},
             prevent_thread_lock=True,
             quiet=True,
             show_error=False,
@@ -224,6 +219,17 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     if page.mcp_server_obj:
         gradio_patches.answer_in_json(page.mcp_server_obj)
     return local, public
+
+
+def _guards(page: gr.Blocks, settings: Settings) -> list[Middleware]:
+    return build_middleware(
+        settings.max_upload_bytes * FILES_AT_ONCE,
+        host=settings.host,
+        share=settings.share,
+        users=partial(gradio_patches.logged_in, page) if settings.auth else None,
+        mcp=settings.mcp and not settings.auth,
+        names=lambda: [urlsplit(page.share_url).netloc] if page.share_url else [],
+    )
 
 
 def _free_port(host: str) -> int:

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from gradio import processing_utils
+from gradio import http_server, processing_utils
+from gradio.route_utils import GradioMultiPartParser
 
 from ui import gradio_patches
 
@@ -31,9 +32,13 @@ def test_every_name_that_is_replaced_is_there(monkeypatch: pytest.MonkeyPatch) -
     [
         (lambda: gradio_patches.look_less_often(SimpleNamespace(_queue=SimpleNamespace())), "sleep_when_free"),
         (lambda: gradio_patches.fetch_by(taken), "async_ssrf_protected_download"),
+        (lambda: gradio_patches.serve_through(lambda app: app), "Server"),
+        (gradio_patches.limit_fields, "on_part_data"),
     ],
 )
 def test_a_name_that_is_gone_is_told(patch, name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.delattr(processing_utils, "async_ssrf_protected_download")
+    monkeypatch.delattr(http_server, "Server")
+    monkeypatch.delattr(GradioMultiPartParser, "on_part_data")
     with pytest.raises(RuntimeError, match=rf"^Gradio \S+ has no {name} any more: ui/gradio_patches\.py has to be"):
         patch()

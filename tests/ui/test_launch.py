@@ -99,6 +99,17 @@ def test_an_upload_over_the_limit_is_refused(locked: Runtime) -> None:
         assert http.post("/gradio_api/upload", files={"files": ("a.png", bytes(11 * 2**20))}).status_code == 413
 
 
+def test_words_beside_a_file_are_short(locked: Runtime) -> None:
+    locked.rest()
+    with httpx.Client(base_url=locked.url) as http:
+        http.post("/login", data={"username": "ada", "password": "lovelace"})
+        file = {"files": ("a.png", b"123456789")}
+        short = http.post("/gradio_api/upload?upload_id=x", files=file, data={"note": "a" * 4096})
+        long = http.post("/gradio_api/upload", files=file, data={"note": "a" * 4097})
+        assert (short.status_code, len(short.json())) == (200, 1)
+        assert (long.status_code, long.text) == (413, "A field exceeded its maximum allowed size of 4096 bytes.")
+
+
 def test_an_address_with_colons_opens_too(tmp_path: Path) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()

@@ -1,44 +1,11 @@
 """What may come in and what must go out: pytest tests/ui/test_middleware.py"""
 
-import asyncio
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 
-import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from ui import middleware
-from ui.middleware import HEADERS, POLICY, SHARE_HOST, TRIES, WINDOW, Names, build_middleware
-
-
-async def answer(request: Request) -> Response:
-    try:
-        body = await request.body()
-    except ClientDisconnect:
-        return PlainTextResponse("cut off", 400)
-    if request.url.path == "/login" and request.method == "POST":
-        return PlainTextResponse("", 200 if body == b"right" else 400)
-    return PlainTextResponse(f"{len(body)}")
-
-
-def client(
-    *,
-    host: str = "127.0.0.1",
-    share: bool = False,
-    login: bool = False,
-    mcp: bool = False,
-    names: Names = tuple,
-) -> httpx.AsyncClient:
-    app = Starlette(
-        routes=[Route("/{path:path}", answer, methods=["GET", "POST"])],
-        middleware=build_middleware(1000, host=host, share=share, login=login, mcp=mcp, names=names),
-    )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:7860")
+from tests.support.guards import LOGIN, MB, Behind, client, who
+from ui.middleware import HEADERS, POLICY, SHARE_HOST
 
 
 async def test_every_answer_carries_the_headers() -> None:
@@ -52,7 +19,7 @@ async def test_every_answer_carries_the_headers() -> None:
 
 
 async def test_a_shared_page_may_load_its_scripts_from_where_gradio_keeps_them() -> None:
-    async with client(share=True, login=True) as http:
+    async with client(share=True, users=who) as http:
         policy = (await http.get("/")).headers["Content-Security-Policy"]
     assert f"script-src 'self' {SHARE_HOST} 'unsafe-inline'" in policy
     assert "img-src 'self' data: blob:;" in policy
@@ -133,8 +100,8 @@ async def test_another_sites_page_can_send_nothing(origin: str | None, status: i
 
 async def test_a_page_behind_a_public_link_knows_its_name() -> None:
     names: list[str] = []
-    async with client(share=True, login=True, names=lambda: names) as http:
-        headers = {"Origin": "https://abc.example"}
+    async with client(share=True, users=who, names=lambda: names) as http:
+        headers = LOGIN | {"Origin": "https://abc.example"}
         assert (await http.post("/gradio_api/queue/join", headers=headers)).status_code == 403
         names.append("abc.example")
         assert (await http.post("/gradio_api/queue/join", headers=headers)).status_code == 200
@@ -159,71 +126,37 @@ async def test_a_page_without_login_on_this_machine_answers_to_its_own_names_onl
 
 
 async def test_a_page_for_others_answers_to_any_name() -> None:
-    for options in ({"host": "0.0.0.0"}, {"login": True}, {"share": True}):
+    for options in ({"host": "0.0.0.0"}, {"users": who}, {"share": True}):
         async with client(**options) as http:  # type: ignore[arg-type]
             assert (await http.get("/", headers={"Host": "photos.example"})).status_code == 200
 
 
-async def test_a_body_over_its_limit_is_refused() -> None:
-    async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(11):
-            yield bytes(100)
+async def chunks(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // MB):
+        yield bytes(MB)
 
+
+async def test_an_upload_may_be_larger_than_anything_else() -> None:
     async with client() as http:
-        assert (await http.post("/gradio_api/upload", content=bytes(1000))).text == "1000"
-        assert (await http.post("/gradio_api/upload", content=bytes(1001))).status_code == 413
-        assert (await http.post("/gradio_api/upload", content=chunks())).status_code == 400
-        assert (await http.post("/gradio_api/queue/join", content=bytes(5000))).text == "5000"
-        assert (await http.post("/gradio_api/queue/join", content=bytes(9 * 2**20))).status_code == 413
+        assert (await http.post("/gradio_api/upload", content=bytes(9 * MB))).text == f"{9 * MB}"
+        assert (await http.post("/gradio_api/upload", content=bytes(9 * MB + 1))).status_code == 413
+        assert (await http.post("/gradio_api/queue/join", content=bytes(8 * MB))).text == f"{8 * MB}"
+        assert (await http.post("/gradio_api/queue/join", content=bytes(8 * MB + 1))).status_code == 413
 
 
-async def test_passwords_cannot_be_tried_without_end() -> None:
-    async with client(login=True) as http:
-        statuses = [(await http.post("/login", content=b"wrong")).status_code for _ in range(TRIES + 1)]
-        assert statuses == [400] * TRIES + [429]
-        assert (await http.post("/login", content=b"right")).status_code == 429
-        assert (await http.get("/")).status_code == 200
+@pytest.mark.parametrize("path", ["run/upload", "call/upload", "call/v2/upload", "upload/", "cancel", "run/predict"])
+async def test_a_body_that_tells_no_length_ends_at_the_limit_with_a_sentence(path: str) -> None:
+    behind = Behind()
+    async with client(behind) as http:
+        answer = await http.post(f"/gradio_api/{path}", content=chunks(30 * MB))
+    text = "At most 8 MB can be sent at once."
+    told = answer.text if path == "upload/" else answer.json()["detail"]
+    assert (answer.status_code, told, behind.bytes) == (413, text, 8 * MB)
 
 
-async def test_a_minute_after_too_many_wrong_passwords_one_may_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = SimpleNamespace(seconds=1000.0)
-    monkeypatch.setattr(middleware, "time", SimpleNamespace(monotonic=lambda: now.seconds))
-    async with client(login=True) as http:
-
-        async def tried(password: bytes) -> int:
-            return (await http.post("/login", content=password)).status_code
-
-        assert [await tried(b"wrong") for _ in range(TRIES + 1)] == [400] * TRIES + [429]
-        now.seconds += WINDOW - 1
-        assert await tried(b"right") == 429
-        now.seconds += 2
-        assert [await tried(b"right"), *[await tried(b"wrong") for _ in range(TRIES + 1)]] == [
-            200,
-            *[400] * TRIES,
-            429,
-        ]
-
-
-async def test_many_passwords_at_once_are_no_more_than_one_after_another() -> None:
-    gate, waiting = asyncio.Event(), 0
-
-    async def login(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal waiting
-        waiting += 1
-        if waiting == TRIES:
-            gate.set()
-        await gate.wait()
-        await PlainTextResponse("wrong", 400)(scope, receive, send)
-
-    guarded = middleware.LimitedLogins(login)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=guarded), base_url="http://page") as http:
-        posts = await asyncio.gather(*(http.post("/login", content=b"wrong") for _ in range(3 * TRIES)))
-    assert sorted(post.status_code for post in posts) == [400] * TRIES + [429] * (2 * TRIES)
-
-
-async def test_right_passwords_are_not_counted() -> None:
-    async with client(login=True) as http:
-        assert {(await http.post("/login", content=b"right")).status_code for _ in range(TRIES * 2)} == {200}
+async def test_a_length_that_is_none_is_refused() -> None:
+    async with client() as http:
+        assert (await http.post("/config", headers={"Content-Length": "-1"})).status_code == 413
 
 
 async def test_mcp_is_shut_unless_it_is_wished_for_and_its_older_transport_always() -> None:

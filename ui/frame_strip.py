@@ -20,8 +20,8 @@ from backend.types import MediaPart, VideoPart
 from ui.safe_markdown import literal
 
 _CLOCK = r"(?:\d{1,2}:)?\d{1,2}:[0-5]\d"
-# Not in an address, not the text of a link, not a part of a longer number.
-_TIME = re.compile(rf"(?<![\w:./#=@])(?:\[({_CLOCK})\](?![(\[])|({_CLOCK})(?!\w|:\d|\.\d|[^\[\n]*\]\())")
+# A whole link, left as it is; or a time that is not in an address and not a part of a longer number.
+_TIME = re.compile(rf"\[[^\[\]\n]*\]\([^()\n]*\)|(?<![\w:./#=@])(?:\[({_CLOCK})\](?![(\[])|({_CLOCK})(?!\w|:\d|\.\d))")
 
 
 class Clips(Protocol):
@@ -52,6 +52,8 @@ class Seen:
 
     def _link(self, match: re.Match[str]) -> str:
         shown = match[1] or match[2]
+        if not shown:
+            return match[0]
         seconds = sum(int(digits) * 60**power for power, digits in enumerate(reversed(shown.split(":"))))
         return _moment(f"t={seconds}", shown) if seconds <= self.until else match[0]
 

@@ -7,6 +7,7 @@ from latex2mathml.converter import convert
 from backend.errors import InputError
 
 LONGEST = 2000  # characters; a browser takes seconds to set a much longer one
+DEEPEST = 40  # groups inside each other; from about 120 on, setting a formula ends the browser's tab
 
 # What latex2mathml does not know as a table, by what it knows that looks the same.
 _SAME = {"aligned": "align*", "gathered": "matrix"}
@@ -21,6 +22,24 @@ _WRONG = {
 }
 
 
+_NESTING = re.compile(r"\\(?:left|right|begin|end)(?![A-Za-z])|\\.|[{}\[\]]", re.DOTALL)
+_RUN = re.compile(r"(?:\\[A-Za-z]+\s*)+")  # commands may take one another for their arguments
+_STEPS = {"{": 1, "[": 1, "\\left": 1, "\\begin": 1, "}": -1, "]": -1, "\\right": -1, "\\end": -1}
+
+
+def depth(latex: str) -> int:
+    r"""Bound from above how deep the groups of a formula stand inside each other.
+
+    >>> depth(r"\frac{1}{\sqrt{x}}")
+    2
+    """
+    deepest = level = 0
+    for found in _NESTING.finditer(latex):
+        level = max(level + _STEPS.get(found[0], 0), 0)
+        deepest = max(deepest, level)
+    return deepest + max((run[0].count("\\") for run in _RUN.finditer(latex)), default=0) // 2
+
+
 def to_mathml(latex: str) -> str:
     """Convert a formula to one `math` element, set as a block.
 
@@ -29,6 +48,8 @@ def to_mathml(latex: str) -> str:
     """
     if len(latex) > LONGEST:
         raise InputError(f"A formula may have {LONGEST:,} characters; this one has {len(latex):,}.")
+    if depth(latex) > DEEPEST:
+        raise InputError(f"A formula may have {DEEPEST} groups inside each other; this one has more.")
     bare = re.sub(r"\\[\\{}]", "", latex)
     if bare.count("{") != bare.count("}"):
         raise InputError("Not a LaTeX formula yet: a brace is not closed.")

@@ -32,6 +32,7 @@ _MAGIC: tuple[tuple[int, bytes, Sniffed], ...] = (
     (4, b"ftypavif", Sniffed("image", ".avif", "an AVIF picture")),
     (4, b"ftypavis", Sniffed("image", ".avif", "an AVIF picture")),
     *((4, b"ftyp" + brand.encode(), Sniffed("image", ".heic", "a HEIC picture")) for brand in _HEIF),
+    (4, b"ftypcrx ", Sniffed("other")),  # Canon's raw pictures
     (4, b"ftypM4A", Sniffed("other", ".m4a", "a sound recording")),
     (4, b"ftypM4B", Sniffed("other", ".m4a", "a sound recording")),
     (4, b"ftypqt", Sniffed("video", ".mov", "a QuickTime clip")),

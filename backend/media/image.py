@@ -7,11 +7,14 @@ import io
 import logging
 import warnings
 from pathlib import Path
+from typing import IO
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+from PIL.JpegImagePlugin import JpegImageFile
 
 from backend.errors import GlimpseError, MediaTooLarge, UnsupportedMedia
 from backend.media.formats import MediaLimits, quoted, sniff
+from backend.media.mend import PROFILE_BYTES, mended
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +50,11 @@ def read_image(
     limits = limits or MediaLimits()
     try:
         with warnings.catch_warnings():
-            # Pillow warns where it guesses; a guess about a stranger's file is a refusal.
-            warnings.simplefilter("error")
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the ceilings below are tighter
+            # Pillow warns of metadata; a photo with a broken index or EXIF is a photo.
+            warnings.simplefilter("ignore")
             Image.MAX_IMAGE_PIXELS = max(_JPEG_HEADROOM * limits.image_pixels, Image.MAX_IMAGE_PIXELS or 0)
-            warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # EXIF; a photo with bad EXIF is a photo
-            return _read(path, shown, limits, pixels)
+            PngImagePlugin.MAX_TEXT_CHUNK = PROFILE_BYTES
+            return _read_or_mend(path, shown, limits, pixels)
     except GlimpseError:
         raise
     except MemoryError as error:
@@ -61,11 +63,35 @@ def read_image(
         raise MediaTooLarge(f"{shown} has more pixels than we read; send a smaller version.") from error
     except Exception as error:
         log.info("cannot read %s", path, exc_info=True)
-        raise _refusal(path, shown, error) from error
+        raise _refusal(path, shown) from error
 
 
-def _read(path: Path, shown: str, limits: MediaLimits, pixels: int | None) -> Image.Image:
-    with Image.open(path, formats=_formats()) as image:
+def _read_or_mend(path: Path, shown: str, limits: MediaLimits, pixels: int | None) -> Image.Image:
+    try:
+        with path.open("rb") as file:
+            return _read(file, shown, limits, pixels)
+    except (GlimpseError, MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception as error:
+        # Everything about the file that a decoder may stumble over: there is no base class for it.
+        log.info("%s is read in another way", path, exc_info=True)
+        for data in mended(path.read_bytes()):
+            try:
+                return _read(io.BytesIO(data), shown, limits, pixels)
+            except (OSError, SyntaxError, ValueError):
+                log.info("%s cannot be read so either", path, exc_info=True)
+        raise error
+
+
+def _open(file: IO[bytes]) -> Image.Image:
+    """Open the first picture; a JPEG as one, whatever an index in it says of more pictures."""
+    head = file.read(3)
+    file.seek(0)
+    return JpegImageFile(file) if head == b"\xff\xd8\xff" else Image.open(file, formats=_formats())
+
+
+def _read(file: IO[bytes], shown: str, limits: MediaLimits, pixels: int | None) -> Image.Image:
+    with _open(file) as image:
         _check_header(image, shown, limits)
         if image.format == "JPEG":
             _draft(image, min(limits.image_pixels, 4 * pixels if pixels else limits.image_pixels))
@@ -154,7 +180,7 @@ def shrink(picture: Image.Image, pixels: int) -> Image.Image:
     return picture.resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.LANCZOS)
 
 
-def _refusal(path: Path, shown: str, error: Exception) -> UnsupportedMedia:
+def _refusal(path: Path, shown: str) -> UnsupportedMedia:
     try:
         sniffed = sniff(path)
         empty = path.stat().st_size == 0

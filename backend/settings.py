@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
@@ -72,6 +73,20 @@ def folder(text: str) -> Path:
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{path} is a file, not a folder")
     return path
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """Reads web addresses, parted by commas; those of one page, so with the same path."""
+    try:
+        urls = [urlsplit(url.strip()) for url in text.split(",")]
+        right = all(url.scheme in ("http", "https") and url.hostname and url.port != 0 for url in urls)
+    except ValueError:  # a port or an IPv6 address that is none
+        right = False
+    if not right or any(url.username or url.query for url in urls):
+        raise argparse.ArgumentTypeError(f"“{text}” is no address such as https://photos.example.org/glimpse")
+    if len({url.path.rstrip("/") for url in urls}) > 1:
+        raise argparse.ArgumentTypeError(f"“{text}” has addresses with different paths")
+    return tuple(url._replace(path=url.path.rstrip("/"), fragment="").geturl() for url in urls)
 
 
 def device(text: str) -> str:
@@ -150,6 +165,10 @@ class Settings:
     max_upload_mb: int = _option("answers", "largest file", 200, metavar="MB", read=whole(1, 100_000))
     host: str = _option("page", "address to listen on", "127.0.0.1", metavar="ADDR")
     port: int = _option("page", "port; 0 takes any free one", 7860, metavar="N", read=whole(0, 65535))
+    public_url: tuple[str, ...] = _option(
+        "page", "addresses under which others open the page, such as a proxy's, parted by commas", (), metavar="URL",
+        read=addresses,
+    )  # fmt: skip
     share: bool = _option("page", "make a public link, with a password", False)
     auth: tuple[Account, ...] | None = _option(
         "page", "ask for this login (repeatable), or for one in @FILE", metavar="USER:PASSWORD", read=accounts
@@ -174,6 +193,16 @@ class Settings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    @property
+    def public_names(self) -> tuple[str, ...]:
+        """The host names of the page's addresses, each with its port where the address says one."""
+        return tuple(urlsplit(url).netloc.lower() for url in self.public_url)
+
+    @property
+    def root_path(self) -> str:
+        """The path under which a proxy offers the page; empty where that is the top."""
+        return urlsplit(self.public_url[0]).path if self.public_url else ""
 
     def engine_spec(self, model: str, quantization: Quantization) -> EngineSpec:
         """Make the spec of the engine for this model."""
@@ -255,5 +284,5 @@ def _variable(each: "dataclasses.Field[Any]") -> str:
 
 def _help(each: "dataclasses.Field[Any]") -> str:
     default = _data_dir() if each.name == "data_dir" else each.default
-    usual = f"{default}; " if default not in (None, False) else ""
+    usual = f"{default}; " if default not in (None, False, ()) else ""
     return f"{each.metadata['help']} ({usual}{_variable(each)})".replace(str(Path.home()), "~").replace("%", "%%")

@@ -1,12 +1,11 @@
-"""Guards the page's requests and responses: headers, routes, sizes and origins.
+"""Guards the page's requests and responses: headers, routes and sizes.
 
 Pure ASGI, in front of Gradio's application. Knows no component and no conversation.
 """
 
-import ipaddress
 import re
-from collections.abc import Callable, Iterable, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Sequence
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -14,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.logins import LimitedLogins, LoggedIn, Users
+from ui.origins import LOOPBACK, Names, SameOrigin
 from ui.refusals import UPLOAD, refusal
 
 # Inline scripts and styles are Gradio's own. Nothing is fetched from, or sent to, any other host.
@@ -30,6 +30,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "SAMEORIGIN",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
@@ -38,7 +39,7 @@ HEADERS = {
 ROUTES = re.compile(
     r"/(?:config|login|logout|theme\.css|favicon\.ico|manifest\.json|robots\.txt|pwa_icon)?/?"
     r"|/pwa_icon/\d+|/(?:assets|static|svelte)/.+"
-    r"|/gradio_api/(?:info|config|openapi\.json|app_id|startup-events|theme\.css|token|user|login_check"
+    r"|/gradio_api/(?:info|config|openapi\.json|app_id|startup-events|theme\.css|user|login_check"
     r"|upload|upload_progress|cancel|reset|queue/(?:join|data)|heartbeat/[^/]+|run/[^/]+"
     r"|call/(?:v2/)?[^/]+(?:/[^/]+)?)/?"
     r"|/gradio_api/file=(?!\s*[a-z][a-z0-9+.-]+:/).+",
@@ -50,12 +51,6 @@ MCP_ROUTES = re.compile(r"/gradio_api/mcp(?:/http)?/?")
 
 MAX_BODY = 8 * 2**20  # bytes, of anything but an upload
 
-_WRONG_HOST = "Open this page under http://127.0.0.1, or start Glimpse with --host."
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-Names = Callable[[], Sequence[str]]
-"""Called at each request: a public link gets its name only after the server has started."""
-
 
 def build_middleware(
     max_upload: int,
@@ -65,21 +60,23 @@ def build_middleware(
     users: Users | None = None,
     mcp: bool = False,
     names: Names = tuple,
+    root: str = "",
 ) -> list[Middleware]:
     """Build the middleware of a page bound to `host`; `max_upload` in bytes for all files of one upload.
 
     `users` tells who is logged in, where there is a login; `names` under which host names the page is known besides
-    the one that a request carries.
+    the one that a request carries; `root` is the path under which a proxy offers the page.
     """
     policy = POLICY
     if share:
         for source in ("script-src", "style-src", "font-src", "connect-src"):
             policy = policy.replace(f"{source} 'self'", f"{source} 'self' {SHARE_HOST}")
-    local = host in _LOOPBACK and not share and users is None
+    local = host in LOOPBACK and not share and users is None
     guards = [
         Middleware(SafeHeaders, policy=policy),
+        Middleware(WithoutRoot, root=root),
         Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,)),
-        Middleware(SameOrigin, hosts=_LOOPBACK if local else None, names=names),
+        Middleware(SameOrigin, hosts=LOOPBACK if local else None, names=names),
         Middleware(LimitedBodies, max_upload=max_upload),
     ]
     return guards if users is None else [*guards, Middleware(LimitedLogins), Middleware(LoggedIn, users=users)]
@@ -93,7 +90,10 @@ def guarded(app: ASGIApp, guards: Sequence[Middleware]) -> ASGIApp:
 
 
 class SafeHeaders:
-    """Sets the content policy and its companions on every response."""
+    """Sets the content policy and its companions on every response, and takes off what lets other sites read it.
+
+    Gradio lets every site do so, with the cookies of the person who is there, once the page has a name of its own.
+    """
 
     def __init__(self, app: ASGIApp, policy: str = POLICY) -> None:
         self._app = app
@@ -104,10 +104,28 @@ class SafeHeaders:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                headers = MutableHeaders(scope=message)
+                for name in [name for name in headers if name.startswith("access-control-")]:
+                    del headers[name]
+                headers.update(self._headers)
             await send(message)
 
         await self._app(scope, receive, marked if scope["type"] == "http" else send)
+
+
+class WithoutRoot:
+    """Takes the path under which a proxy offers the page off the path of a request, where the proxy has not."""
+
+    def __init__(self, app: ASGIApp, root: str) -> None:
+        self._app = app
+        self._root = root
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its path below the root."""
+        if scope["type"] == "http" and self._root and f"{scope['path']}/".startswith(f"{self._root}/"):
+            path = scope["path"].removeprefix(self._root) or "/"
+            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+        await self._app(scope, receive, send)
 
 
 class OpenRoutes:
@@ -122,30 +140,6 @@ class OpenRoutes:
         if scope["type"] == "http" and not any(routes.fullmatch(scope["path"]) for routes in self._routes):
             await PlainTextResponse("Not found.", 404)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
-
-
-class SameOrigin:
-    """Refuses what another site's page sends here and, with `hosts`, requests under any other host name.
-
-    The latter is how a site whose name suddenly points at this machine would read a page that has no login.
-    """
-
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None = None, names: Names = tuple) -> None:
-        self._app = app
-        self._names = names
-        self._hosts = None if hosts is None else frozenset(hosts)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on if it comes from this page or from no page."""
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            if self._hosts is not None and not _known(headers.get("host", ""), self._hosts):
-                await PlainTextResponse(_WRONG_HOST, 403)(scope, receive, send)
-                return
-            if scope["method"] not in ("GET", "HEAD") and not _same(headers, self._names()):
-                await PlainTextResponse("This request comes from another site.", 403)(scope, receive, send)
-                return
         await self._app(scope, receive, send)
 
 
@@ -188,20 +182,3 @@ class LimitedBodies:
                 await send(message)
 
         await self._app(scope, counted, unless_refused)
-
-
-def _known(host: str, hosts: frozenset[str]) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        return name in hosts or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name in hosts or name.endswith(".localhost")
-
-
-def _same(headers: Headers, names: Sequence[str]) -> bool:
-    origin = headers.get("origin")
-    if origin is None:
-        return True
-    here = (*names, headers.get("host", ""), *headers.get("x-forwarded-host", "").split(","))
-    name = urlsplit(origin).netloc
-    return bool(name) and name in [each.strip() for each in here]

@@ -196,6 +196,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
             server_name=f"[{settings.host}]" if ":" in settings.host else settings.host,
             server_port=settings.port or _free_port(settings.host),
             share=settings.share,
+            root_path=settings.root_path or None,
             auth=list(settings.auth or ()) or None,
             max_file_size=settings.max_upload_bytes,
             theme=build_theme(),
@@ -228,7 +229,8 @@ def _guards(page: gr.Blocks, settings: Settings) -> list[Middleware]:
         share=settings.share,
         users=partial(gradio_patches.logged_in, page) if settings.auth else None,
         mcp=settings.mcp and not settings.auth,
-        names=lambda: [urlsplit(page.share_url).netloc] if page.share_url else [],
+        names=lambda: [*settings.public_names, *([urlsplit(page.share_url).netloc] if page.share_url else [])],
+        root=settings.root_path,
     )
 
 

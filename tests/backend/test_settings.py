@@ -52,6 +52,7 @@ def test_nothing_given_means_the_defaults():
         max_upload_mb=200,
         host="127.0.0.1",
         port=7860,
+        public_url=(),
         share=False,
         auth=None,
         data_dir=user_data_path("glimpse", appauthor=False),
@@ -75,6 +76,7 @@ ALL = {
     "max_upload_mb": ("50", 50),
     "host": ("0.0.0.0", "0.0.0.0"),
     "port": ("0", 0),
+    "public_url": ("https://a.example/b", ("https://a.example/b",)),
     "share": ("1", True),
     "auth": ("ann:pass:word", (("ann", "pass:word"),)),
     "mcp": ("1", True),
@@ -210,3 +212,20 @@ def test_mcp_tools_are_offered_where_nobody_need_log_in():
     for settings in (Settings(mcp=True, auth=(("ann", "secret"),)), with_password(Settings(mcp=True, share=True))):
         with pytest.raises(SettingsError, match="MCP tools cannot ask for a login; leave out --mcp, or --auth and"):
             check_tools(settings)
+
+
+def test_addresses_of_the_page_are_told_with_their_names_and_their_path():
+    settings = read("--public-url", "https://Photos.example.org/glimpse/, http://nas:8080/glimpse")
+    assert settings.public_url == ("https://Photos.example.org/glimpse", "http://nas:8080/glimpse")
+    assert (settings.public_names, settings.root_path) == (("photos.example.org", "nas:8080"), "/glimpse")
+    assert (read().public_names, read().root_path) == ((), "")
+    assert read("--public-url", "https://photos.example.org/").root_path == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["photos.example.org", "ftp://a", "https://", "http://[1", "http://a:99999", "http://u:p@a", "http://a/?b"]
+)
+def test_an_address_that_is_none_is_refused_with_an_example(text: str, capsys: pytest.CaptureFixture[str]):
+    sentence = f"“{text}” is no address such as https://photos.example.org/glimpse"
+    assert refused(capsys, "--public-url", text) == f"argument --public-url: {sentence}"
+    assert refused(capsys, environ={"GLIMPSE_PUBLIC_URL": text}) == f"GLIMPSE_PUBLIC_URL: {sentence}"

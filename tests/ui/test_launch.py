@@ -31,6 +31,30 @@ def test_the_page_asks_nobody_and_offers_nothing_but_itself(runtime: Runtime) ->
         assert http.get("/gradio_api/file=http://example.com/").status_code == 404
 
 
+def test_no_other_site_is_told_that_it_may_ask(runtime: Runtime) -> None:
+    with httpx.Client(base_url=runtime.url) as http:
+        asked = {"Access-Control-Request-Method": "GET", "Host": "localhost"}
+        answers = [
+            http.get("/config", headers={"Origin": "http://localhost:9999"}),
+            http.options("/config", headers=asked | {"Origin": "http://localhost:9999"}),
+            http.get("/config", headers={"Origin": runtime.url.rstrip("/")}),
+            http.options("/config", headers=asked | {"Origin": "http://localhost"}),
+        ]
+        assert [answer.status_code for answer in answers] == [403, 403, 200, 200]
+        assert [name for each in answers for name in each.headers if name.startswith("access-control")] == []
+        assert http.get("/gradio_api/token").status_code == 404
+
+
+def test_behind_a_proxy_with_a_path_of_its_own_the_page_finds_its_parts(tmp_path: Path) -> None:
+    runtime = Runtime(tmp_path, public_url=("https://photos.example/glimpse",))
+    runtime.open()
+    proxy = {"Host": "photos.example", "X-Forwarded-Host": "photos.example", "X-Forwarded-Proto": "https"}
+    with httpx.Client(base_url=runtime.url, headers=proxy) as http:
+        for path in ("/config", "/glimpse/config"):
+            assert http.get(path).json()["root"] == "https://photos.example/glimpse"
+    runtime.close()
+
+
 def test_the_queue_cannot_be_passed_by(runtime: Runtime) -> None:
     with httpx.Client(base_url=runtime.url) as http:
         queued = [dep["id"] for dep in http.get("/config").json()["dependencies"] if dep["queue"] is not False]

@@ -42,6 +42,10 @@ have changed and rows with errors are done anew.
 """
 NOBODY = ""  # whose conversations these are where nobody logs in
 EVIDENCE = "write with each value where on the image it stands"
+OPEN_TO_ALL = (
+    "Everyone who reaches this machine can see, rename and delete all conversations, and ask the model; ask for a "
+    "login with --auth user:password."
+)
 SCHEMA = "a JSON Schema of your own in place of the receipt's; with --preset receipt"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CLOSE_TIMEOUT = 10.0  # seconds for answers to stop and be kept
@@ -252,7 +256,7 @@ def announce(settings: Settings, local: str, public: str | None, *, made_up: boo
     if settings.share:
         print(f"Public link: {public}" if public else "There is no public link: its server cannot be reached.")
     elif not settings.local and not settings.auth:
-        print("Everyone who reaches this machine can use the page; ask for a login with --auth user:password.")
+        print(OPEN_TO_ALL)
     if made_up and settings.auth:
         print("Log in as {} with the password {}".format(*settings.auth[0]))
     print(f"Glimpse is ready: {local.rstrip('/')}", flush=True)

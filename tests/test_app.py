@@ -207,9 +207,10 @@ def test_the_model_that_was_chosen_on_the_page_answers_at_the_next_start(start: 
 
 def test_a_page_that_others_reach_without_a_login_says_so(start: Start):
     _, lines = opened(start, "--host", "0.0.0.0")
-    assert (
-        lines[0] == "Everyone who reaches this machine can use the page; ask for a login with --auth user:password.\n"
+    said = (
+        "Everyone who reaches this machine can see, rename and delete all conversations, and ask the model; ask for a "
     )
+    assert lines[0] == f"{said}login with --auth user:password.\n"
     assert len(lines) == 2
 
 

@@ -4,6 +4,7 @@ Pure ASGI, in front of Gradio's application. Knows no component and no conversat
 """
 
 import re
+import socket
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.logins import LimitedLogins, LoggedIn, Users
-from ui.origins import LOOPBACK, Names, SameOrigin
+from ui.origins import Names, Own, SameOrigin, in_this_network, on_this_machine
 from ui.refusals import UPLOAD, refusal
 
 # Inline scripts and styles are Gradio's own. Nothing is fetched from, or sent to, any other host.
@@ -71,15 +72,22 @@ def build_middleware(
     if share:
         for source in ("script-src", "style-src", "font-src", "connect-src"):
             policy = policy.replace(f"{source} 'self'", f"{source} 'self' {SHARE_HOST}")
-    local = host in LOOPBACK and not share and users is None
+    own = None if share or users else _own_names(host)
     guards = [
         Middleware(SafeHeaders, policy=policy),
         Middleware(WithoutRoot, root=root),
         Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,)),
-        Middleware(SameOrigin, hosts=LOOPBACK if local else None, names=names),
+        Middleware(SameOrigin, own=own, names=names),
         Middleware(LimitedBodies, max_upload=max_upload),
     ]
     return guards if users is None else [*guards, Middleware(LimitedLogins), Middleware(LoggedIn, users=users)]
+
+
+def _own_names(host: str) -> Own:
+    """What tells the names of a page without a login that is bound to this address."""
+    if on_this_machine(host):
+        return on_this_machine
+    return in_this_network([host, socket.gethostname(), socket.getfqdn()])
 
 
 def guarded(app: ASGIApp, guards: Sequence[Middleware]) -> ASGIApp:

@@ -16,30 +16,36 @@ Names = Callable[[], Sequence[str]]
 """Called at each request: a public link gets its name only after the server has started."""
 
 WRONG_HOST = "Open this page under http://127.0.0.1, or start Glimpse with --host."
+UNKNOWN_HOST = (
+    "Open this page under the address or the name of its machine, or start Glimpse with --public-url and the address "
+    "that stands in the browser."
+)
 OTHER_SITE = (
     "This request comes from another site. If it is this page behind a proxy, start Glimpse with --public-url and the "
     "address that browsers open."
 )
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+Own = Callable[[str], bool]
+"""Whether a host name is one of the page's own."""
 
 
 class SameOrigin:
-    """Refuses what another site's page asks for here and, with `hosts`, requests under any other host name.
+    """Refuses what another site's page asks for here and, with `own`, requests under a host name that is not.
 
     The latter is how a site whose name suddenly points at this machine would read a page that has no login.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None = None, names: Names = tuple) -> None:
+    def __init__(self, app: ASGIApp, own: Own | None = None, names: Names = tuple) -> None:
         self._app = app
         self._names = names
-        self._hosts = None if hosts is None else frozenset(hosts)
+        self._own = own
+        self._unknown = WRONG_HOST if own is on_this_machine else UNKNOWN_HOST
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if it comes from this page or from no page."""
         if scope["type"] == "http":
             headers, names = Headers(scope=scope), self._names()
-            if self._hosts is not None and not _known(headers, self._hosts, names):
-                await refusal(scope, 403, WRONG_HOST)(scope, receive, send)
+            if self._own is not None and not _known(headers, self._own, names):
+                await refusal(scope, 403, self._unknown)(scope, receive, send)
                 return
             if not (_same(headers, names) and _asked_here(scope["method"], headers)):
                 await refusal(scope, 403, OTHER_SITE)(scope, receive, send)
@@ -47,17 +53,42 @@ class SameOrigin:
         await self._app(scope, receive, send)
 
 
-def _known(headers: Headers, hosts: frozenset[str], names: Sequence[str]) -> bool:
+def on_this_machine(name: str) -> bool:
+    """Tell whether a host name can mean this machine alone, whoever answers for names."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def in_this_network(machine: Iterable[str]) -> Own:
+    """Make what tells the names of a machine in its network from those that a stranger's site can have.
+
+    No site has a bare address for its name, and none ends in `.local`, which is asked of the network itself.
+    """
+    names = {name.lower().rstrip(".") for name in machine} - {""}
+
+    def own(name: str) -> bool:
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return on_this_machine(name) or name in names or name.endswith(".local")
+        return True
+
+    return own
+
+
+def _known(headers: Headers, own: Own, names: Sequence[str]) -> bool:
     """Whether all names under which the page is asked for are its own."""
     asked = [headers.get("host", ""), *_forwarded(headers)]
-    return all(host.lower() in names or _in(urlsplit(f"//{host}").hostname or "", hosts) for host in asked)
+    return all(host.lower() in names or own(_name(host)) for host in asked)
 
 
-def _in(name: str, hosts: frozenset[str]) -> bool:
+def _name(host: str) -> str:
     try:
-        return name in hosts or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name in hosts or name.endswith(".localhost")
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:  # a bracket too many
+        return ""
 
 
 def _forwarded(headers: Headers) -> list[str]:
@@ -73,7 +104,7 @@ def _same(headers: Headers, names: Sequence[str]) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return True
-    name = urlsplit(origin).netloc.lower()
+    name = origin.partition("://")[2].lower()
     return bool(name) and name in [each.lower() for each in (*names, headers.get("host", ""), *_forwarded(headers))]
 
 

@@ -1,9 +1,11 @@
 """No other site's page reads or sends anything here: pytest tests/ui/test_origins.py"""
 
+import socket
+
 import pytest
 
 from tests.support.guards import LOGIN, client, who
-from ui.origins import OTHER_SITE
+from ui.origins import OTHER_SITE, UNKNOWN_HOST
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")
 
@@ -113,7 +115,32 @@ async def test_a_page_without_login_on_this_machine_answers_to_its_own_names_onl
         assert (await http.get("/", headers={"Host": name})).status_code == status
 
 
-async def test_a_page_for_others_answers_to_any_name() -> None:
-    for options in ({"host": "0.0.0.0"}, {"users": who}, {"share": True}):
-        async with client(**options) as http:  # type: ignore[arg-type]
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.5"])
+async def test_a_page_without_login_in_a_network_answers_to_its_machine_s_names_only(host: str) -> None:
+    machine = socket.gethostname()
+    own = [
+        "192.168.0.5:7860",
+        "[fe80::1]:7860",
+        "localhost",
+        f"{machine}:7860",
+        machine.upper(),
+        "nas.local",
+        "nas.local.",
+    ]
+    foreign = ["evil.example", "192.168.0.5.evil.example", "local", "evil.example:7860", "", "[", "a.nip.io"]
+    async with client(host=host, names=lambda: ["photos.example"]) as http:
+        for name in [*own, "photos.example"]:
+            assert (await http.get("/", headers={"Host": name})).status_code == 200
+            forwarded = {"Host": "127.0.0.1", "X-Forwarded-Host": name}
+            assert (await http.get("/", headers=forwarded)).status_code == 200
+        for name in foreign:
+            refused = await http.get("/", headers={"Host": name, "Origin": f"http://{name}"})
+            assert (refused.status_code, refused.json()["detail"]) == (403, UNKNOWN_HOST)
+        forwarded = {"Host": "127.0.0.1", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
+        assert (await http.get("/", headers=forwarded)).status_code == 403
+
+
+async def test_a_page_with_a_login_answers_to_any_name() -> None:
+    for options in ({"host": "0.0.0.0", "users": who}, {"users": who}, {"share": True, "users": who}):
+        async with client(**options) as http:
             assert (await http.get("/", headers={"Host": "photos.example"})).status_code == 200

@@ -219,7 +219,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
         ) from error
     if page.mcp_server_obj:
         gradio_patches.answer_in_json(page.mcp_server_obj)
-    return local, public
+    return local.replace("//[::]:", "//[::1]:"), public  # no browser opens the address that stands for all
 
 
 def _guards(page: gr.Blocks, settings: Settings) -> list[Middleware]:

@@ -134,12 +134,13 @@ def test_words_beside_a_file_are_short(locked: Runtime) -> None:
         assert (long.status_code, long.text) == (413, "A field exceeded its maximum allowed size of 4096 bytes.")
 
 
-def test_an_address_with_colons_opens_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_an_address_with_colons_opens_too(tmp_path: Path, host: str) -> None:
     try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        socket.create_server((host, 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6")
-    runtime = Runtime(tmp_path, host="::1")
+    runtime = Runtime(tmp_path, host=host)
     runtime.open()
     assert runtime.url.startswith("http://[::1]:")
     assert httpx.get(runtime.url).status_code == 200

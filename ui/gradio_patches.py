@@ -28,6 +28,9 @@ _ENVIRONMENT = {
 def set_environment(uploads: str) -> None:
     """Turn off Gradio's telemetry and statistics, and have it put uploads into `uploads`."""
     os.environ |= _ENVIRONMENT | {"GRADIO_TEMP_DIR": uploads}
+    # From whom X-Forwarded-For is believed; by itself uvicorn believes this machine, where a tunnel hands on what
+    # anybody writes there.
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 
 def fetch_by(taken: Callable[[str, str], Awaitable[str]]) -> None:

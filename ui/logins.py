@@ -4,12 +4,15 @@ Pure ASGI, in front of Gradio's application, whose tokens are asked for by `User
 """
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request, cookie_parser
+from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.refusals import refusal
@@ -17,71 +20,161 @@ from ui.refusals import refusal
 Users = Callable[[Mapping[str, str]], str | None]
 """Who is logged in with these cookies; None where nobody is."""
 
-# What the page of the login needs. Everything else is refused before its body is read: Gradio asks for the login after
-# that, and for some of its routes not at all.
-OPEN = ("/", "/login", "/favicon.ico", "/robots.txt", "/manifest.json", "/theme.css", "/gradio_api/startup-events")
-OPEN_FOLDERS = ("/assets/", "/static/", "/svelte/")
+PAGE = Path(__file__).parent.parent / "assets" / "login.html"
+# Gradio asks for the login after it has read a body, and for some of its routes not at all.
+OPEN = ("/login", "/logout", "/favicon.ico", "/robots.txt", "/gradio_api/startup-events")
 NOT_LOGGED_IN = "Nobody is logged in here any more; reload the page and log in."
+WRONG = "This is not the right user name and password."
+TOO_MANY = "Too many wrong passwords; wait a minute."
+TOO_MANY_ELSEWHERE = "Too many wrong passwords for this user name; wait ten minutes."
 
-TRIES, WINDOW = 10, 60.0  # failed logins an address may have within so many seconds
+# Ten wrong passwords a minute for an account from an address: who tries another person's lets that person wait, but
+# nobody else behind the same proxy. For an account from all addresses together a hundred in ten minutes, or many
+# machines could try without end. That does not count at an address from which the account has logged in before, so
+# that many machines lock nobody out who is at home.
+TRIES, WINDOW = 10, 60.0
+TRIES_ELSEWHERE, WINDOW_ELSEWHERE = 100, 600.0
+KEPT = 10_000  # accounts and addresses of which tries are remembered; a stranger can make up names without end
+MAX_LOGIN = 16 * 2**10  # bytes
+
+Key = tuple[str, str]
 
 
 class LoggedIn:
-    """Answers 401 to every request without a login, but for what the page of the login needs."""
+    """Answers 401 to every request without a login, and with the page of the login to who opens the page."""
 
-    def __init__(self, app: ASGIApp, users: Users) -> None:
+    def __init__(self, app: ASGIApp, users: Users, root: str = "") -> None:
         self._app = app
         self._users = users
+        self._page = PAGE.read_text().replace("ROOT", root)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if somebody is logged in."""
-        if scope["type"] == "http" and not _open(scope["path"]) and self._users(_cookies(scope)) is None:
+        path = scope.get("path", "").rstrip("/")
+        if scope["type"] != "http" or path in OPEN or self._users(_cookies(scope)) is not None:
+            await self._app(scope, receive, send)
+        elif not path and scope["method"] in ("GET", "HEAD"):
+            await HTMLResponse(self._page, headers={"Cache-Control": "no-store"})(scope, receive, send)
+        else:
             await refusal(scope, 401, NOT_LOGGED_IN)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
 
 
 class LimitedLogins:
-    """Answers 429 to an address that has tried too many wrong passwords lately."""
+    """Answers 429 where too many wrong passwords have been tried lately, and says what is wrong with any other."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._tries: dict[str, deque[float]] = {}
+        self._here, self._elsewhere = _Tries(TRIES, WINDOW), _Tries(TRIES_ELSEWHERE, WINDOW_ELSEWHERE)
+        self._trusted: OrderedDict[Key, None] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; a try counts as soon as it comes, so that many at once count, until it succeeds."""
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].rstrip("/") != "/login":
             await self._app(scope, receive, send)
             return
-        address = scope["client"][0] if scope.get("client") else ""
-        tries = self._recent(address)
-        if len(tries) >= TRIES:
-            await PlainTextResponse("Too many wrong passwords; wait a minute.", 429)(scope, receive, send)
+        body = await _read(receive)
+        key = (scope["client"][0] if scope.get("client") else "", await _account(scope, body))
+        asked = [(self._here, key, TOO_MANY)]
+        if key not in self._trusted:
+            asked.append((self._elsewhere, ("", key[1]), TOO_MANY_ELSEWHERE))
+        spent = [sentence for tries, each, sentence in asked if tries.spent(each)]
+        if spent or len(body) > MAX_LOGIN:
+            await refusal(scope, 429 if spent else 413, [*spent, WRONG][0])(scope, receive, send)
             return
+        takes_back = [tries.add(each) for tries, each, _ in asked]
+        status = await self._try(scope, _again(body, receive), send)
+        if status < 400:
+            for take_back in takes_back:
+                take_back()
+            _remember(self._trusted, key, None)
 
-        now = time.monotonic()
-        tries.append(now)
+    async def _try(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Pass a try on and return how it was answered; Gradio's words for a wrong one are for its own page."""
+        status = 500
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < 400 and now in tries:
-                tries.remove(now)
-            await send(message)
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            if status != 400:
+                await send(message)
 
         await self._app(scope, receive, watched)
-
-    def _recent(self, address: str) -> deque[float]:
-        since = time.monotonic() - WINDOW
-        for known, times in list(self._tries.items()):
-            while times and times[0] < since:
-                times.popleft()
-            if not times:
-                del self._tries[known]
-        return self._tries.setdefault(address, deque())
+        if status == 400:
+            await refusal(scope, 400, WRONG)(scope, receive, send)
+        return status
 
 
-def _open(path: str) -> bool:
-    return (path.rstrip("/") or "/") in OPEN or path.startswith(OPEN_FOLDERS)
+class _Tries:
+    """When wrong passwords were tried, by whom, as far back as a window goes."""
+
+    def __init__(self, most: int, window: float) -> None:
+        self._most, self._window = most, window
+        self._times: OrderedDict[Key, deque[float]] = OrderedDict()
+
+    def spent(self, key: Key) -> bool:
+        """Tell whether no more may be tried now."""
+        times = self._times.get(key, deque())
+        while times and times[0] < time.monotonic() - self._window:
+            times.popleft()
+        return len(times) >= self._most
+
+    def add(self, key: Key) -> Callable[[], None]:
+        """Count a try; returns what takes it back."""
+        times, now = self._times.get(key, deque()), time.monotonic()
+        times.append(now)
+        _remember(self._times, key, times)
+
+        def take_back() -> None:
+            if now in times:
+                times.remove(now)
+
+        return take_back
+
+
+def _remember(kept: "OrderedDict[Key, Any]", key: Key, value: Any) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
 
 
 def _cookies(scope: Scope) -> dict[str, str]:
     return cookie_parser(Headers(scope=scope).get("cookie", ""))
+
+
+async def _read(receive: Receive) -> bytes:
+    """The body, or as much of it as is already too much."""
+    body, more = b"", True
+    while more and len(body) <= MAX_LOGIN:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message["type"] == "http.request" and message.get("more_body", False)
+    return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was read once more."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+async def _account(scope: Scope, body: bytes) -> str:
+    """The user name that somebody wants to log in with, as Gradio understands it."""
+
+    async def nothing() -> Message:
+        return {"type": "http.disconnect"}
+
+    try:
+        form = await Request(scope, _again(body, nothing)).form()
+    except (MultiPartException, ValueError):
+        return ""
+    return str(form.get("username", "")).strip()[:200]

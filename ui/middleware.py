@@ -80,7 +80,9 @@ def build_middleware(
         Middleware(SameOrigin, own=own, names=names),
         Middleware(LimitedBodies, max_upload=max_upload),
     ]
-    return guards if users is None else [*guards, Middleware(LimitedLogins), Middleware(LoggedIn, users=users)]
+    if users is None:
+        return guards
+    return [*guards, Middleware(LimitedLogins), Middleware(LoggedIn, users=users, root=root)]
 
 
 def _own_names(host: str) -> Own:

@@ -104,6 +104,17 @@ def test_a_login_opens_the_presets(locked: Runtime, tmp_path: Path) -> None:
     assert locked.history.conversations("ada") == before
 
 
+def test_an_address_that_a_request_only_claims_is_not_believed(locked: Runtime) -> None:
+    locked.rest()
+    with httpx.Client(base_url=locked.url) as http:
+
+        def tried(number: int) -> int:
+            wrong = {"username": "eve", "password": "wrong"}
+            return http.post("/login", data=wrong, headers={"X-Forwarded-For": f"10.0.0.{number}"}).status_code
+
+        assert [tried(number) for number in range(12)] == [400] * 10 + [429] * 2
+
+
 def test_two_people_have_their_own_conversations(locked: Runtime) -> None:
     locked.rest()
     for name, password in locked.settings.auth:

@@ -99,6 +99,7 @@ def serve(argv: Sequence[str]) -> int:
         settings = chosen(settings)
     with suppress(KeyboardInterrupt), ExitStack() as ending:
         runtime = open_runtime(settings, settings.data_dir)
+        ending.callback(runtime.lock.release)
         ending.callback(runtime.history.close)
         ending.callback(runtime.store.close)
         ending.callback(runtime.reader.close)

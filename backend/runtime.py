@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from backend.chat import Chat
 from backend.engine.engine import Engine, EngineSpec, LocalSpec, ScriptedSpec, SwitchableEngine
 from backend.engine.process.engine import ProcessEngine
@@ -27,13 +29,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The opened parts of a running Glimpse: engine, history, store, reader and chat."""
+    """The opened parts of a running Glimpse: engine, history, store, reader and chat, and the lock of their folder."""
 
     engine: SwitchableEngine
     history: History
     store: MediaStore
     reader: Reader
     chat: Chat
+    lock: FileLock
 
     async def aclose(self) -> None:
         """Stop the answers, in the event loop that they run in, keep them as far as they came, and end the engine."""
@@ -44,6 +47,7 @@ class Runtime:
             await self.engine.close()
             self.store.close()
             self.history.close()
+            self.lock.release()
 
 
 def open_runtime(settings: Settings, folder: Path) -> Runtime:
@@ -55,18 +59,40 @@ def open_runtime(settings: Settings, folder: Path) -> Runtime:
     _warn_of_old_pillow()
     remove_abandoned()
     media = folder / "media"
-    try:
-        media.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"{folder} cannot be used ({error.strerror}); choose another folder with --data-dir."
-        raise StorageError(reason) from error
+    lock = _take(folder, media)
     store = MediaStore(media, MediaLimits(file_bytes=settings.max_upload_bytes))
-    history = History(folder / "history.db")
+    try:
+        history = History(folder / "history.db")
+    except BaseException:
+        lock.release()
+        raise
     engine = build_engine(engine_spec(settings), media)
     engine.start()
     reader = OcrReader(store)
     chat = Chat(wrapped(engine, reader, settings), history, store, kept=reader.kept)
-    return Runtime(engine, history, store, reader, chat)
+    return Runtime(engine, history, store, reader, chat, lock)
+
+
+def _take(folder: Path, media: Path) -> FileLock:
+    """Make the folders, which nobody else on the machine can look into, and take them for this process alone.
+
+    Raises:
+        StorageError: they cannot be made, or another Glimpse uses them.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        media.mkdir(mode=0o700, exist_ok=True)
+        media.chmod(0o700)
+        lock = FileLock(folder / "glimpse.lock", mode=0o600, thread_local=False)
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise StorageError(
+            f"Another Glimpse uses {folder}; end that one, or choose another folder with --data-dir."
+        ) from error
+    except OSError as error:
+        reason = f"{folder} cannot be used ({error.strerror}); choose another folder with --data-dir."
+        raise StorageError(reason) from error
+    return lock
 
 
 def build_engine(spec: EngineSpec, store_root: Path) -> SwitchableEngine:

@@ -14,6 +14,7 @@ from backend.chat.answer import AnswerWriter, answers
 from backend.chat.conversation import (
     Draft,
     TurnOptions,
+    check_length,
     check_words,
     media_in,
     new_draft,
@@ -97,6 +98,7 @@ class Chat:
         options = TurnOptions(conversation_id, owner, task, sampling, system, video_frames, interval)
 
         async def work(emit: Emit) -> None:
+            check_length(text, system, self._engine.status.model)
             seen = media_in(self._history.turns(conversation_id, owner))
             self._check_count(files)
             check_words(text, len(files), seen, find_task(task))
@@ -197,6 +199,7 @@ class Chat:
             return self._history.turns(options.conversation_id, options.owner)
 
         async def work(emit: Emit) -> None:
+            check_length(text or "", options.system, self._engine.status.model)
             revised_draft(options, number, text, turns())  # nothing is stopped for a wish that cannot be met
             async with self._run(options.conversation_id, stop_others=True):
                 draft = revised_draft(options, number, text, turns())

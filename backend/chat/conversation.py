@@ -11,7 +11,17 @@ from backend.history import Turn
 from backend.history.values import storable
 from backend.tasks.registry import find_task, tasks
 from backend.tasks.task import Task
-from backend.types import GenerationRequest, ImagePart, MediaPart, Message, Part, SamplingParams, TextPart, VideoPart
+from backend.types import (
+    GenerationRequest,
+    ImagePart,
+    MediaPart,
+    Message,
+    ModelInfo,
+    Part,
+    SamplingParams,
+    TextPart,
+    VideoPart,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,9 @@ def revised_draft(options: TurnOptions, number: int | None, text: str | None, tu
 
 SHOWN = "[a picture]"  # what a model reads of an answer without words
 
+CHARACTERS_PER_TOKEN = 16
+MAX_CHARACTERS = 500_000  # while no model is loaded
+
 _KINDS: dict[str, tuple[type, str]] = {"image": (ImagePart, "picture"), "video": (VideoPart, "video")}
 
 
@@ -151,6 +164,21 @@ def shown_in(turns: Sequence[Turn]) -> list[tuple[MediaPart, ...]]:
 def media_in(turns: Iterable[Turn]) -> tuple[MediaPart, ...]:
     """The images and clips that the model sees in these turns, in order."""
     return tuple(part for turn in turns if _counts(turn) for part in turn.media)
+
+
+def check_length(text: str, system: str, model: ModelInfo | None) -> None:
+    """Raise for words that the model could not read, before a tokenizer spends minutes on them.
+
+    Raises:
+        InputError: with how many characters there may be, counted generously: most tokens have fewer.
+    """
+    most = CHARACTERS_PER_TOKEN * model.context_length if model else MAX_CHARACTERS
+    for words, name in ((text, "message"), (system, "system prompt")):
+        if len(words) > most:
+            raise InputError(
+                f"This {name} has {len(words):,} characters, and the model reads {most:,} at most; "
+                "shorten it or send it in parts."
+            )
 
 
 def check_words(text: str, files: int, seen: Sequence[MediaPart], task: Task) -> None:

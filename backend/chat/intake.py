@@ -25,6 +25,11 @@ Tell = Callable[[Progress], None]
 class Users(Protocol):
     """Knows which media are used; `backend.history.History` fulfils it."""
 
+    @property
+    def begun(self) -> float:
+        """When it began to know, in seconds since the epoch; of older media it says nothing."""
+        ...
+
     def media_ids(self) -> set[str]:
         """All that are used."""
         ...
@@ -162,7 +167,7 @@ class Intake:
         for media_id in gone - self._users.in_use(gone):
             self._store.remove(media_id)
         if sweep:
-            self._store.collect(self._users.media_ids())
+            self._store.collect(self._users.media_ids(), since=self._users.begun)
 
 
 def _is_pdf(file: Path) -> bool:

@@ -6,8 +6,10 @@ Knows no conversation. The journal is a write-ahead log, so that what was commit
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from backend.errors import StorageError
@@ -60,11 +62,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             SELECT turns.id, json_extract(part.value, '$.media_id') FROM turns, json_each(turns.user) AS part
             WHERE json_extract(part.value, '$.media_id') IS NOT NULL""",
     ),
+    # When the file was begun: media that are older belong to another one. All media belong to a file from before this.
+    ("CREATE TABLE about (begun REAL NOT NULL)", "INSERT INTO about VALUES (0)"),
 )
+
+# What SQLite's errors ask of a person; by the beginning of their names.
+_ADVICE = {
+    "SQLITE_FULL": "make room on the disk and try again",
+    "SQLITE_BUSY": "another program holds the file; close it and try again",
+    "SQLITE_LOCKED": "another program holds the file; close it and try again",
+    "SQLITE_READONLY": "check the permissions of the data folder",
+    "SQLITE_CORRUPT": "the file is damaged: start Glimpse again, which sets it aside and begins a new one",
+    "SQLITE_NOTADB": "the file is damaged: start Glimpse again, which sets it aside and begins a new one",
+}
 
 
 class Database:
     """One connection, used by one thread at a time.
+
+    A damaged file is set aside under another name, and a new one begun; `set_aside` is the former then, else None.
 
     Raises:
         StorageError: from every method, when the file cannot be opened, read or written.
@@ -72,17 +88,24 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        self.set_aside: Path | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.Error) as error:
-            raise StorageError(f"The history {path} cannot be opened ({error}); choose another --data-dir.") from error
-        try:
-            self._set_up(path)
-        except BaseException:
-            self._connection.close()
-            raise
+            self._open(path)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise _cannot_open(path, error) from error
+            self.set_aside = _set_aside(path)
+            log.error("%s is damaged (%s); it is %s now, and a new history begins", path, error, self.set_aside)
+            try:
+                self._open(path)
+            except sqlite3.Error as again:
+                raise _cannot_open(path, again) from again
+
+    @property
+    def begun(self) -> float:
+        """When the file was made, in seconds since the epoch; 0 for one that says nothing of it."""
+        with self.reading() as connection:
+            return float(connection.execute("SELECT begun FROM about").fetchone()[0])
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -95,6 +118,17 @@ class Database:
         """A transaction that is kept when the block ends and undone when it raises."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
+
+    def settle(self) -> None:
+        """Bring what was committed from the journal into the file and empty the journal, unless somebody reads now.
+
+        Words that were deleted are gone from the disk then, and what was written stays where the journal is lost.
+        """
+        with (
+            self._lock,
+            suppress(sqlite3.Error),
+        ):  # closed, or held by somebody: what was committed is safe all the same
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -116,21 +150,32 @@ class Database:
             except sqlite3.Error as error:
                 log.exception("the history's database failed")
                 raise StorageError(
-                    f"The conversation could not be kept or read ({error}); see that the disk has room."
+                    f"The conversation could not be kept or read ({error}); {_advice(error)}."
                 ) from error
 
-    def _set_up(self, path: Path) -> None:
+    def _open(self, path: Path) -> None:
         try:
-            self._connection.row_factory = sqlite3.Row
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("PRAGMA secure_delete = ON")  # deleted words do not stay in the file's free pages
-            self._connection.create_function("casefold", 1, str.casefold, deterministic=True)
-        except sqlite3.Error as error:
-            raise StorageError(
-                f"{path} is not a history that can be read ({error}); move it away or choose another --data-dir."
-            ) from error
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise _cannot_open(path, error) from error
+        try:
+            self._set_up(path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _set_up(self, path: Path) -> None:
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute("PRAGMA secure_delete = ON")  # deleted words do not stay in the file's free pages
+        self._connection.create_function("casefold", 1, str.casefold, deterministic=True)
+        fault = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if fault != "ok":
+            raise sqlite3.DatabaseError(fault)
         with self.writing() as connection:
             self._migrate(connection, path)
 
@@ -141,4 +186,39 @@ class Database:
         for statements in MIGRATIONS[version:]:
             for statement in statements:
                 connection.execute(statement)
+        if version == 0:
+            connection.execute("UPDATE about SET begun = ?", (time.time(),))
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether a file's content is at fault: SQLite says so, or its own check, which has no error code."""
+    name = getattr(error, "sqlite_errorname", None)
+    return name is None or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a file, and its journal with it, to a free name beside it.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    stem = f"{path.stem}-damaged-{time.strftime('%Y-%m-%d')}"
+    aside = next(name for number in count(1) if not (name := path.with_name(f"{stem}-{number}{path.suffix}")).exists())
+    try:
+        path.rename(aside)
+        for end in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
+    except OSError as error:
+        raise _cannot_open(path, error) from error
+    return aside
+
+
+def _cannot_open(path: Path, error: Exception) -> StorageError:
+    return StorageError(f"The history {path} cannot be opened ({error}); choose another --data-dir.")
+
+
+def _advice(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return next((said for begin, said in _ADVICE.items() if name.startswith(begin)), "the log says more")

@@ -37,7 +37,11 @@ _SUMMARIES = """
 """
 _MATCHES = """
     AND (instr(casefold(title), :search) OR EXISTS (
-        SELECT 1 FROM turns, json_each(json_array(json(turns.user), json(turns.answer))) AS side,
+        SELECT 1 FROM turns,
+            json_each(json_array(
+                json(iif(json_valid(turns.user), turns.user, '[]')),
+                json(iif(json_valid(turns.answer), turns.answer, '[]'))
+            )) AS side,
             json_each(side.value) AS part
         WHERE conversation_id = conversations.id
             AND instr(casefold(coalesce(json_extract(part.value, '$.text'), '')), :search)))
@@ -56,6 +60,21 @@ class History:
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
         self._running: set[int] = set()
+
+    @property
+    def begun(self) -> float:
+        """When this history was begun, in seconds since the epoch: media that are older are not its own."""
+        return self._database.begun
+
+    @property
+    def notice(self) -> str:
+        """A sentence for the person where the history was found damaged and a new one begun, else nothing."""
+        if self._database.set_aside is None:
+            return ""
+        return (
+            "The history of your conversations was damaged, so a new one was begun. "
+            f"The damaged file was kept as {self._database.set_aside}, and no picture or clip was removed."
+        )
 
     def create(self, owner: str, title: str = "") -> str:
         """A new, empty conversation; returns its id. Without a title, its first turn names it."""
@@ -153,6 +172,8 @@ class History:
             )
             if answer.media:
                 _use(connection, turn_id, answer)
+        if finish_reason is not None or error is not None:
+            self._database.settle()
 
     def correct(self, conversation_id: str, turn_id: int, number: int, correction: str | None, owner: str) -> None:
         """Keep what a person made of result `number` of a turn; None takes it back. Does nothing to a dropped turn."""
@@ -174,6 +195,7 @@ class History:
             if self._drop(connection, conversation_id, number) == 0:
                 _retitle(connection, conversation_id, "")
             _touch(connection, conversation_id)
+        self._database.settle()
         return dropped
 
     def rename(self, conversation_id: str, title: str, owner: str) -> None:
@@ -191,6 +213,7 @@ class History:
         with self._database.writing() as connection:
             _find(connection, conversation_id, owner)
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+        self._database.settle()
 
     def media_ids(self) -> set[str]:
         """The media that some turn of some owner still uses."""

@@ -1,6 +1,7 @@
 """Defines what the history returns, and converts messages, usage and sampling to JSON in the database and back."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
 
@@ -19,7 +20,10 @@ from backend.types import (
     VideoPart,
 )
 
+log = logging.getLogger(__name__)
+
 INTERRUPTED = "Glimpse ended before this answer was whole; press Retry to have it written again."
+DAMAGED = "(This message is damaged in the history and cannot be shown.)"
 
 _KINDS: dict[str, type[TextPart] | type[ImagePart] | type[VideoPart]] = {
     "text": TextPart,
@@ -101,8 +105,12 @@ def parts_to_json(parts: tuple[Part, ...]) -> str:
 
 
 def parts_from_json(text: str) -> tuple[Part, ...]:
-    """The parts that `parts_to_json` wrote."""
-    return tuple(_PARTS[item.pop("kind")].validate_python(item) for item in json.loads(text))
+    """The parts that `parts_to_json` wrote; a sentence in place of what cannot be read any more."""
+    try:
+        return tuple(_PARTS[item.pop("kind")].validate_python(item) for item in json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        log.exception("a message of the history cannot be read")
+        return (TextPart(DAMAGED),)
 
 
 def usage_to_json(usage: Usage | None) -> str | None:

@@ -127,14 +127,15 @@ class MediaFiles:
         """Throw the file away, and all that was made from it. Not there is fine."""
         self._throw_away(self._folder(media_id))
 
-    def collect(self, in_use: set[str], *, grace: float = 600.0) -> int:
+    def collect(self, in_use: set[str], *, grace: float = 600.0, since: float = 0.0) -> int:
         """Throw away what no conversation uses and what an ended process left half made.
 
-        A file younger than `grace` seconds stays: its message may not be written down yet. Returns how many went.
+        A file younger than `grace` seconds stays: its message may not be written down yet. What is older than `since`,
+        in seconds since the epoch, stays too. Returns how many went.
         """
         now, count = time.time(), 0
         for folder in self.root.glob("[0-9a-f][0-9a-f]/*"):
-            if folder.name not in in_use and _age(folder, now) > grace:
+            if folder.name not in in_use and grace < _age(folder, now) < now - since:
                 self._throw_away(folder)
                 count += 1
         for half_made in self._tmp.glob("*"):

@@ -205,6 +205,16 @@ async def test_a_conversation_is_named_after_its_first_message(
         ("Hi", [], {"task": "receipt"}, InputError, "Add a picture: the preset “Receipt to JSON” reads one."),
         ("", ["a.png"], {"task": "describe_video"}, InputError, "Add a video: the preset “Describe video” reads one."),
         ("", ["a.mp4"], {"task": "latex"}, InputError, "Add a picture: the preset “LaTeX” reads one."),
+        (
+            *("x" * 131_073, [], {}, InputError),
+            "This message has 131,073 characters, and the model reads 131,072 at most; "
+            "shorten it or send it in parts.",
+        ),
+        (
+            *("Hi", [], {"system": "x" * 200_000}, InputError),
+            "This system prompt has 200,000 characters, and the model reads 131,072 at most; "
+            "shorten it or send it in parts.",
+        ),
         ("Hi", ["a.png"] * 11, {}, InputError, "Send at most 10 files in one message; this one has 11."),
         ("Hi", ["a.png", "bad.png"], {}, UnsupportedMedia, LETTER),
         ("Hi", [], {"owner": "bob"}, UnknownConversation, "This conversation is not there any more; start a new one."),

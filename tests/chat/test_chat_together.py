@@ -204,6 +204,8 @@ async def test_a_collection_goes_no_further_once_files_are_being_added(runtime: 
     collections: list[str] = []
 
     class Users:
+        begun = 0.0
+
         def media_ids(self) -> set[str]:
             collections.append("collection")
             collecting.set()
@@ -235,10 +237,10 @@ async def test_a_message_waits_until_what_is_being_collected_is_gone(runtime: Ru
     collecting, gate = threading.Event(), threading.Event()
     collect = runtime.store.collect
 
-    def slowly(used: set[str]) -> int:
+    def slowly(used: set[str], *, since: float) -> int:
         collecting.set()
         assert gate.wait(10)
-        return collect(used)
+        return collect(used, since=since)
 
     runtime.store.collect = slowly  # type: ignore[method-assign]
     await runtime.says("one", "1", runtime.file("dog.png"))
@@ -257,7 +259,7 @@ async def test_a_message_waits_until_what_is_being_collected_is_gone(runtime: Ru
 async def test_a_collection_that_fails_is_logged_and_harms_nothing(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: set[str]) -> None:
+    def fail(_: set[str], *, since: float) -> None:
         raise OSError("no such disk")
 
     monkeypatch.setattr(runtime.store, "collect", fail)

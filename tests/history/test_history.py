@@ -402,14 +402,6 @@ def test_a_newer_history_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert str(error.value) == f"{path} was written by a newer Glimpse; update this one or choose another --data-dir."
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "history.db"
-    path.write_text("This is a letter. " * 100)
-    with pytest.raises(StorageError, match="is not a history that can be read"):
-        History(path)
-    assert path.read_text() == "This is a letter. " * 100
-
-
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be opened"):
@@ -429,7 +421,7 @@ def test_a_full_disk_undoes_the_whole_turn_and_is_one_sentence(tmp_path: Path) -
     talk(history, conversation, ("one", "1"), ("two", "2"))
     before = history.conversations(owner=""), history.turns(conversation, owner="")
     fill(history)
-    with pytest.raises(StorageError, match="disk has room"):
+    with pytest.raises(StorageError, match="make room on the disk and try again"):
         history.add_turn(conversation, says("x" * 1_000_000), replacing=1, owner="")
     assert (history.conversations(owner=""), history.turns(conversation, owner="")) == before
     history.close()

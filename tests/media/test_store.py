@@ -354,6 +354,15 @@ async def test_the_janitor_takes_what_nobody_uses_and_nothing_young(tmp_path, ro
     assert not any(store.holds(media_id) for media_id in (used, unused, young))
 
 
+async def test_files_from_before_the_history_that_says_what_is_used_stay(tmp_path, root, store) -> None:
+    older, newer = [(await store.add(_picture(tmp_path / f"{name}.png", name))).media_id for name in ("red", "blue")]
+    begun = time.time() - 3000
+    for media_id, changed in ((older, begun - 1000), (newer, begun + 1000)):
+        os.utime(root / media_id[:2] / media_id, (changed, changed))
+    assert store.collect(set(), since=begun) == 1
+    assert [store.holds(media_id) for media_id in (older, newer)] == [True, False]
+
+
 async def test_a_file_sent_again_is_young_again(tmp_path: Path, root: Path, store: MediaStore) -> None:
     path = _picture(tmp_path / "a.png")
     media_id = (await store.add(path)).media_id

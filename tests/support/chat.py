@@ -35,8 +35,8 @@ class Store(MediaStore):
             await self.gates[path.name].wait()
         return await super().add(path, **options)
 
-    def collect(self, in_use: set[str], *, grace: float = 600.0) -> int:
-        return super().collect(in_use, grace=self.grace)
+    def collect(self, in_use: set[str], *, grace: float = 600.0, since: float = 0.0) -> int:
+        return super().collect(in_use, grace=self.grace, since=since)
 
     @property
     def names(self) -> set[str]:

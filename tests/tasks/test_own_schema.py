@@ -48,7 +48,7 @@ def test_the_model_is_asked_by_the_schema_alone() -> None:
         ('{"properties": {"a": {"type": "txt"}}}',
          "This JSON Schema cannot be used: Invalid type: txt."),
         ('{"properties": 3}', "This JSON Schema cannot be used: properties must be an object."),
-        ('{"a":' * 100_000, "Not a valid JSON Schema: it is nested too deeply."),
+        ('{"a":' * 19_000, "Not a valid JSON Schema: it is nested too deeply."),
     ],
 )  # fmt: skip
 def test_what_is_no_schema_is_refused_with_the_reason(text: str, sentence: str) -> None:
@@ -97,3 +97,10 @@ def test_the_result_of_an_own_schema_is_not_checked_as_a_receipt() -> None:
     answer = Answer('{"plate": "B-AB 12", "total": 3}', asked=TEXT)
     assert receipt.results(answer) == (Result("json", '{\n  "plate": "B-AB 12",\n  "total": 3\n}'),)
     assert receipt.results(Answer(answer.text))[0].whole is False
+
+
+def test_a_schema_that_would_take_minutes_is_refused_by_its_length() -> None:
+    values = json.dumps({"type": "object", "properties": {"a": {"enum": list(range(50_000))}}})
+    with pytest.raises(InputError) as refused:
+        own_schema.find(values)
+    assert str(refused.value) == f"A JSON Schema may have 100,000 characters; this one has {len(values):,}."

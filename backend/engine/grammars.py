@@ -34,9 +34,17 @@ def fault(grammar: Grammar) -> str | None:
     converted = written(grammar)
     wrong, messages = LLMatcher.validate_grammar_with_warnings(converted)
     if wrong:
-        return str(messages[0].splitlines()[0])
+        return _line(messages[0])
     matcher = LLMatcher(_bytes(), converted, log_level=0, limits=limits())  # it may still be too large
-    return str(matcher.get_error().splitlines()[0]) if matcher.is_error() else None
+    return _line(matcher.get_error()) if matcher.is_error() else None
+
+
+def _line(message: str) -> str:
+    """The reason in a message: its first line, or the last where the first only says of what kind it is."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if lines[0].startswith("regex parse error"):
+        return f"a pattern is no regular expression ({lines[-1].removeprefix('error: ')})"
+    return lines[0]
 
 
 def accepts(grammar: Grammar, text: str) -> bool:

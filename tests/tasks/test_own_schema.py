@@ -99,6 +99,68 @@ def test_the_result_of_an_own_schema_is_not_checked_as_a_receipt() -> None:
     assert receipt.results(Answer(answer.text))[0].whole is False
 
 
+def fields(**properties: object) -> str:
+    return json.dumps({"type": "object", "properties": properties})
+
+
+@pytest.mark.parametrize(
+    ("schema", "allowed", "refused"),
+    [
+        (fields(plate={"type": "string"}), ['{"plate":"A"}', "{}"], ['{"plate":"A","shop":"B"}', '{"shop":"B"}']),
+        (
+            fields(car={"type": "object", "properties": {"plate": {"type": "string"}}}),
+            ['{"car":{"plate":"A"}}'],
+            ['{"car":{"colour":"red"}}'],
+        ),
+        (
+            fields(cars={"type": "array", "items": {"properties": {"plate": {"type": "string"}}, "type": "object"}}),
+            ['{"cars":[{"plate":"A"}]}'],
+            ['{"cars":[{"colour":"red"}]}'],
+        ),
+        (
+            '{"type":"object","properties":{"a":{"type":"integer"}},"additionalProperties":{"type":"integer"}}',
+            ['{"a":1,"b":2}'],
+            ['{"a":1,"b":"c"}'],
+        ),
+        (
+            '{"allOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]},'
+            '{"type":"object","properties":{"b":{"type":"integer"}},"required":["b"]}]}',
+            ['{"a":1,"b":2}'],
+            ['{"a":1}'],
+        ),
+        (
+            '{"$ref":"#/$defs/car","$defs":{"car":{"type":"object","properties":{"plate":{"type":"string"}}}}}',
+            ['{"plate":"A"}'],
+            ['{"colour":"red"}'],
+        ),
+        (fields(key={"type": "string", "format": "password"}), ['{"key":"A"}'], ['{"key":1}']),
+        (fields(day={"type": "string", "format": "date"}), ['{"day":"2024-01-31"}'], ['{"day":"today"}']),
+        (fields(tags={"type": "array", "items": {"type": "string"}, "uniqueItems": True}), ['{"tags":["A"]}'], []),
+        (fields(sum={"type": "string", "pattern": r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"}), ['{"sum":"1.50"}'], []),
+        (fields(name={"type": "string", "nullable": True}), ['{"name":null}', '{"name":"A"}'], ['{"name":1}']),
+        (
+            fields(**{"VAT no.": {"type": "string"}, "Unit [kg]": {"type": "number"}, "format": {"type": "string"}}),
+            ['{"VAT no.":"DE1","Unit [kg]":2.5,"format":"A4"}'],
+            ['{"VAT":"DE1"}'],
+        ),
+    ],
+)
+def test_an_answer_has_the_fields_that_a_schema_names_and_no_others(
+    schema: str, allowed: list[str], refused: list[str]
+) -> None:
+    held = matcher(receipt.grammar(schema))
+    assert [text for text in allowed if not accepts(held, text)] == []
+    assert [text for text in refused if accepts(held, text)] == []
+
+
+def test_a_pattern_that_is_none_is_refused_with_the_whole_reason() -> None:
+    with pytest.raises(InputError) as refused:
+        own_schema.find(fields(a={"type": "string", "pattern": "(a"}))
+    assert str(refused.value) == (
+        "This JSON Schema cannot be used: a pattern is no regular expression (unclosed group)."
+    )
+
+
 def test_a_schema_that_would_take_minutes_is_refused_by_its_length() -> None:
     values = json.dumps({"type": "object", "properties": {"a": {"enum": list(range(50_000))}}})
     with pytest.raises(InputError) as refused:

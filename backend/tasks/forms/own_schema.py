@@ -1,6 +1,8 @@
 """Finds a person's own JSON Schema in what they wrote, checks it, and makes its prompt and grammar."""
 
 import json
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ from backend.errors import InputError
 from backend.types import Grammar
 
 LONGEST = 100_000  # characters; a grammar of 4 million took 40 seconds and 800 MB
+
+_ASSERTION = re.compile(r"\(\?<?[=!]|\\[bB1-9]")
 
 _SHAPES = ("properties", "anyOf", "oneOf", "allOf", "$ref", "additionalProperties", "patternProperties")
 
@@ -32,7 +36,7 @@ def find(text: str) -> dict[str, Any] | None:
         raise InputError("Not a valid JSON Schema: it is nested too deeply.") from None
     if schema.get("type", "object") != "object" or not any(shape in schema for shape in _SHAPES):
         raise InputError('Not a JSON Schema of an object; one begins {"type": "object", "properties": {…}}.')
-    _check(schema)
+    _check(grammar(schema))
     return schema  # type: ignore[no-any-return]
 
 
@@ -67,8 +71,12 @@ def held(schema: dict[str, Any]) -> Grammar:
 
 
 def grammar(schema: dict[str, Any]) -> Grammar:
-    """Make the answer's grammar; a schema that leaves the type open still means an object."""
-    return held({"type": "object", **schema} if "properties" in schema else schema)
+    """Make the answer's grammar: an object, with the fields that the schema names and no others.
+
+    Open objects let a model invent fields, so each is closed that does not say otherwise. What a grammar cannot hold
+    an answer to and the standard lets a reader leave out, is left out. OpenAPI's `nullable` allows null.
+    """
+    return held(_held({"type": "object", **schema} if "properties" in schema else schema, closing=True))
 
 
 def prompt(schema: dict[str, Any]) -> str:
@@ -79,6 +87,58 @@ def prompt(schema: dict[str, Any]) -> str:
     )
 
 
-def _check(schema: dict[str, Any]) -> None:
-    if wrong := fault(held(schema)):
+# Keywords whose value is a schema, a list of schemas, or schemas by name.
+_ONE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
+_LIST = ("anyOf", "oneOf", "allOf", "prefixItems")
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_OPEN = ("additionalProperties", "patternProperties", "unevaluatedProperties", "allOf", "$ref", "anyOf", "oneOf")
+_UNHELD = (
+    "uniqueItems",
+    "contentEncoding",
+    "contentMediaType",
+    "readOnly",
+    "writeOnly",
+    "deprecated",
+    "discriminator",
+)
+
+
+def _held(schema: Any, *, closing: bool) -> Any:
+    """The same schema as a grammar can hold an answer to it; parts of an `allOf` are not closed against each other."""
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: value for key, value in schema.items() if key not in _UNHELD}
+    for key in made:
+        if key in _ONE:
+            made[key] = _held(made[key], closing=closing)
+        elif key in _LIST and isinstance(made[key], list):
+            made[key] = [_held(one, closing=closing and key != "allOf") for one in made[key]]
+        elif key in _NAMED and isinstance(made[key], dict):
+            made[key] = {name: _held(one, closing=closing) for name, one in made[key].items()}
+    for key in ("format", "pattern"):
+        if isinstance(made.get(key), str) and not _known(key, made[key]):
+            del made[key]
+    if closing and isinstance(made.get("properties"), dict) and not any(key in made for key in _OPEN):
+        made["additionalProperties"] = False
+    return _nullable(made)
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.pop("nullable", False) is True and isinstance(schema.get("type"), str):
+        schema["type"] = [schema["type"], "null"]
+        if isinstance(schema.get("enum"), list) and None not in schema["enum"]:
+            schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+@cache
+def _known(key: str, value: str) -> bool:
+    """Whether a format is one that a grammar knows, and a pattern without the assertions that none can hold."""
+    if key == "pattern" and not _ASSERTION.search(value):
+        return True
+    return fault(held({"type": "string", key: value})) is None
+
+
+def _check(made: Grammar) -> None:
+    if wrong := fault(made):
         raise InputError(f"This JSON Schema cannot be used: {wrong}.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from cachetools import LRUCache
 
 from backend.batch.command import spoken, time_left
 from backend.batch.files import Source, kind_of
@@ -28,7 +29,7 @@ from backend.tasks.forms.export import Cell, to_csv, to_xlsx
 from backend.tasks.registry import find_task, tasks
 from backend.types import Progress
 from ui import render
-from ui.chat_events import Updates, session
+from ui.chat_events import TABS, Session, Updates, session
 from ui.chat_verbs import UNEXPECTED
 from ui.chat_view import FILE_TYPES
 from ui.convert import read_file
@@ -104,7 +105,7 @@ class Runs:
         self._pages = pages
         self._frames = frames
         self._folder = folder
-        self._runs: dict[str, _Run] = {}
+        self._runs: LRUCache[Session, _Run] = LRUCache(TABS)
 
     async def start(self, request: gr.Request, posted: object, preset: str) -> AsyncGenerator[Updates]:
         """Ask the preset of every file, and show each row as it comes."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
+from cachetools import LRUCache
 
 from backend.errors import GlimpseError
 from backend.history import History
@@ -26,6 +27,11 @@ log = logging.getLogger(__name__)
 
 Updates = tuple[Any, ...]
 
+Session = tuple[str, str]
+
+TABS = (
+    2000  # tabs whose latest run is remembered; one that is closed is forgotten, but not every program closes its own
+)
 TAKEOVER = 5.0  # seconds that a tab waits for the end of what ran in it
 
 
@@ -51,7 +57,7 @@ class ChatEvents:
         self._history = history
         self._frames = frames
         self._examples = examples
-        self._tabs: dict[str, _Tab] = {}
+        self._tabs: LRUCache[Session, _Tab] = LRUCache(TABS)
 
     @property
     def offers_examples(self) -> bool:
@@ -182,9 +188,9 @@ def owner(request: gr.Request) -> str:
     return request.username or ""
 
 
-def session(request: gr.Request) -> str:
-    """Return the tab that a request says it comes from."""
-    return request.session_hash or ""
+def session(request: gr.Request) -> Session:
+    """Return the tab that a request says it comes from, with its owner: another person's cannot be named."""
+    return owner(request), request.session_hash or ""
 
 
 def nothing() -> Updates:

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio import http_server, processing_utils
 from gradio.route_utils import GradioMultiPartParser
+from gradio.utils import LRUCache
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp
 
@@ -45,6 +46,11 @@ def look_less_often(page: gr.Blocks) -> None:
     """Poll the queue a hundred times a second; by itself Gradio polls a thousand times, a twelfth of an idle core."""
     _replace(page._queue, "sleep_when_free", LOOK)
     _replace(page._queue, "progress_update_sleep_when_free", 10 * LOOK)
+
+
+def forget_old_sessions(page: gr.Blocks) -> None:
+    """Bound what the queue keeps of sessions; of two of its maps Gradio bounds one."""
+    _replace(page._queue, "pending_event_ids_session", LRUCache(page._queue.pending_messages_per_session.max_size))
 
 
 _Server = http_server.Server

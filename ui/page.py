@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 
 FILES_AT_ONCE = 10
+# Tabs of which Gradio keeps what each shows, about 200 kB; by itself ten thousand. An older one gets a fresh state.
+SESSIONS = 200
 
 # No secret: Gradio sends it to every page. It only has to stay, or a restart would make browsers forget what was open.
 _BROWSER_KEY = "glimpse-open-conversation"
@@ -90,6 +92,7 @@ def build_page(
         page.unload(runs.forget)
     page.queue(default_concurrency_limit=None, api_open=False)
     gradio_patches.look_less_often(page)
+    gradio_patches.forget_old_sessions(page)
     return page
 
 
@@ -209,6 +212,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
             footer_links=[],
             run_history=False,
             enable_monitoring=False,
+            state_session_capacity=SESSIONS,
             ssr_mode=False,
             pwa=False,
             mcp_server=settings.mcp and not settings.auth,  # it stands before Gradio's login

@@ -11,6 +11,7 @@ from gradio_client import Client, handle_file
 from backend.errors import SettingsError
 from tests.support.page import Runtime, picture
 from ui.middleware import POLICY
+from ui.page import SESSIONS
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,21 @@ def test_an_upload_over_the_limit_is_refused(locked: Runtime) -> None:
         sizes = {size: http.post("/gradio_api/upload", files={"files": ("a.png", bytes(size))}) for size in (9, 2**21)}
         assert [answer.status_code for answer in sizes.values()] == [200, 413]
         assert http.post("/gradio_api/upload", files={"files": ("a.png", bytes(11 * 2**20))}).status_code == 413
+
+
+def test_what_is_kept_of_sessions_is_bounded(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradio.state_holder.SessionState", lambda _blocks: object())
+    assert runtime.page is not None
+    sessions = runtime.page.app.state_holder
+    for number in range(10_000):
+        assert sessions[f"session {number}"] is not None
+    assert (len(sessions.session_data), len(sessions.time_last_used)) == (SESSIONS, SESSIONS)
+    sessions.session_data.clear()
+
+
+def test_no_session_is_begun_without_a_login(locked: Runtime) -> None:
+    with httpx.Client(base_url=locked.url) as http:
+        assert http.get("/gradio_api/heartbeat/x").status_code == 401
 
 
 def test_words_beside_a_file_are_short(locked: Runtime) -> None:

@@ -14,7 +14,11 @@ from backend.errors import InputError
 from backend.tasks.forms.json_text import named
 from backend.types import Finished, PartDone, Progress, Queued, Restarted, StreamEvent, TextDelta
 
-_MEDIA = re.compile(r"\S+\.(png|jpe?g|webp|gif|bmp|avif|hei[cf]|mp4|m4v|mov|webm|mkv|avi|m?ts|pdf)", re.IGNORECASE)
+_MEDIA = re.compile(
+    r".*\S\.(a?png|jpe?g?|jfif|webp|gif|bmp|avif|hei[cf]|tiff?|dng|cr[23]|nef|arw|svg|ico|psd"
+    r"|mp4|m4v|mov|webm|mkv|avi|m?ts|m2ts|mpe?g|3g[p2]|og[gmv]|flv|wmv|pdf)\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 _CLEAR = "\r\x1b[K"
 # What would move the cursor, colour the screen or ring: whoever wrote the model's words does not own the terminal.
 _CONTROLS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\t"), ord("\n")})
@@ -24,7 +28,8 @@ def sort_words(words: Sequence[str], stdin: TextIO | None = None) -> tuple[list[
     """Sort the words of a command into files and text; "-" is the text on standard input.
 
     Raises:
-        InputError: a word is a file name by its looks, and there is no such file.
+        InputError: a word is a file name by its looks, and there is no such file. One that ends in the name of a
+            file that is there, as in "Describe cat.png", is words.
     """
     files, text = [], []
     for word in words:
@@ -33,11 +38,18 @@ def sort_words(words: Sequence[str], stdin: TextIO | None = None) -> tuple[list[
             text.append((stdin or sys.stdin).read())
         elif _is_file(path):
             files.append(path)
-        elif _MEDIA.fullmatch(word):
+        elif _MEDIA.fullmatch(word) and not _ends_in_a_file(word, words):
             raise InputError(f"There is no file {word}; check its name and folder.")
         else:
             text.append(word)
     return files, " ".join(text).strip()
+
+
+def _ends_in_a_file(word: str, words: Sequence[str]) -> bool:
+    """Whether the last of several words names a file that is there, by its path or as one of those that are given."""
+    *before, last = word.split()
+    named = {Path(other).name for other in words if _is_file(Path(other).expanduser())}
+    return bool(before) and (last in named or _is_file(Path(last).expanduser()))
 
 
 def _is_file(path: Path) -> bool:

@@ -50,13 +50,27 @@ def test_existing_paths_are_files_and_the_rest_is_text(tmp_path: Path):
     assert sort_words(words) == ([photo, other], f"What is this? {tmp_path}")
 
 
+def test_words_may_end_in_the_name_of_a_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    photo = tmp_path / "photo.jpg"
+    photo.touch()
+    assert sort_words([str(photo), "Describe photo.jpg"]) == ([photo], "Describe photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert sort_words(["What is in photo.jpg"]) == ([], "What is in photo.jpg")
+
+
 def test_a_path_of_one_s_home_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "photo.jpg").touch()
     assert sort_words(["~/photo.jpg"]) == ([tmp_path / "photo.jpg"], "")
 
 
-@pytest.mark.parametrize("word", ["photo.jpg", "/nowhere/Clip.MP4", "./scan.webp"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("photo.jpg", "/nowhere/Clip.MP4", "./scan.webp", "my receipt.jpg", "./My Photos/IMG 1.HEIC", "receipt.jpg "),
+        *("page.tif", "page.tiff", "a.jfif", "b.mpg", "b.mpeg", "c.3gp", "d.ogv", "e.m2ts", "f.pdf"),
+    ],
+)
 def test_a_file_that_is_not_there_is_not_taken_for_text(word: str):
     with pytest.raises(InputError) as caught:
         sort_words([word, "What is this?"])

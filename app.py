@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it; torch is imported in the en
 import argparse
 import asyncio
 import errno
+import importlib
 import logging
 import os
 import signal
@@ -97,6 +98,7 @@ def serve(argv: Sequence[str]) -> int:
     choosing = settings.local and not settings.auth
     if choosing:
         settings = chosen(settings)
+    _import_page_behind_socks()
     with suppress(KeyboardInterrupt), ExitStack() as ending:
         runtime = open_runtime(settings, settings.data_dir)
         ending.callback(runtime.lock.release)
@@ -280,6 +282,24 @@ def _check_address(host: str, port: int) -> None:
             errno.EADDRNOTAVAIL: f"{host} is not an address of this machine; choose another with --host.",
         }.get(error.errno or 0, f"{host}:{port} cannot be opened ({error.strerror}); change --host or --port.")
         raise SettingsError(reason) from error
+
+
+def _import_page_behind_socks() -> None:
+    """Import the page where the environment names a SOCKS proxy, of which httpx may know nothing.
+
+    Gradio makes clients as it is imported, and would end the program. Before the engine starts, which inherits the
+    variables: what it downloads goes through the proxy.
+    """
+    kinds = {name: text for name, text in os.environ.items() if name.lower().endswith("_proxy")}
+    hidden = {name: text for name, text in kinds.items() if text.lower().startswith("socks")}
+    if not hidden:
+        return
+    for name in hidden:
+        del os.environ[name]
+    try:
+        importlib.import_module("ui.page")
+    finally:
+        os.environ.update(hidden)
 
 
 async def _note_loop(loops: list[asyncio.AbstractEventLoop]) -> None:

@@ -190,6 +190,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     Raises:
         SettingsError: the port is taken, or the host is none of this machine's.
     """
+    gradio_patches.ask_oneself_directly()
     gradio_patches.limit_fields()
     gradio_patches.serve_through(partial(guarded, guards=_guards(page, settings)))
     if settings.mcp:  # Gradio warns of every function with a state; the one there is, is no tool

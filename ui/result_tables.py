@@ -6,7 +6,6 @@ Pure. Values are text in the tables, numbers as they are printed; an empty cell 
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,13 +14,14 @@ from backend.chat.results import Grounded, evidence_as_rows, evidence_as_text, j
 from backend.tasks.forms.export import to_csv, to_xlsx
 from backend.tasks.forms.json_text import Printed, indented, load
 from backend.tasks.result import Doubt, Result
+from ui.cells import Key, field_at, is_number, read_cell
 
 CHECK = "Check"
 DOUBT = "⚠"
 FIELDS = ("Field", "Value", CHECK)
 LINE = "Line"
 
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_DIGITS = 15  # a spreadsheet keeps no more of a number
 
 Rows = list[list[str]]
 Cells = dict[str, str | int | float | None]
@@ -81,8 +81,12 @@ def sheet(result: Result) -> ResultTable:
     return ResultTable(fields, (*columns, CHECK), items, listed, checked=True, paths=paths)
 
 
-def corrected(result: Result, fields: Rows, items: Rows) -> Result:
-    """Make the result of what is in the tables now; unchecked, and without the model's doubts."""
+def corrected(result: Result, fields: Rows, items: Rows, schema: Any = None) -> Result:
+    """Make the result of what is in the tables now; unchecked, and without the model's doubts.
+
+    Raises:
+        InputError: a field cannot have what is in its cell, by the schema that the answer was held to.
+    """
     old = sheet(result)
     if old.fixed:
         return result
@@ -93,18 +97,27 @@ def corrected(result: Result, fields: Rows, items: Rows) -> Result:
             result, source=_csv([list(old.columns), *(row[: len(old.columns)] for row in items)]), doubts=()
         )
     value = load(result.source)
+    places = _places(value)
     for row in fields:
-        _put(value, row[0], row[1])
+        if row[0] in places:
+            _put(value, places[row[0]], row[1], schema)
     if old.listed:
-        names = old.names
-        before = value[old.listed]
-        value[old.listed] = [
-            {name: _value(text, before[at].get(name) if at < len(before) else None)
-             for name, text in zip(names, row, strict=False)}
-            for at, row in enumerate(items)
-            if any(cell.strip() for cell in row[: len(names)])
-        ]  # fmt: skip
+        value[old.listed] = _items(value[old.listed], old, items, schema)
     return replace(result, source=indented(value), doubts=())
+
+
+def _items(before: list[dict[str, Any]], old: ResultTable, items: Rows, schema: Any) -> list[dict[str, Any]]:
+    """The list of a table's rows; one without anything in it is left out."""
+    names = old.names
+    return [
+        {
+            name: read_cell(text, before[at].get(name) if at < len(before) else None,
+                            field_at(schema, (old.listed, at, name)))
+            for name, text in zip(names, row, strict=False)
+        }
+        for at, row in enumerate(items)
+        if any(cell.strip() for cell in row[: len(names)])
+    ]  # fmt: skip
 
 
 def rows(result: Result, *, numbers: bool = False, said: Mapping[str, str] | None = None) -> list[Cells]:
@@ -114,9 +127,12 @@ def rows(result: Result, *, numbers: bool = False, said: Mapping[str, str] | Non
     evidence of values by their paths; it gets a column of its own after each.
     """
     shown = sheet(result)
+    # What JSON has as text stays text, however much it looks like a number: 2024.10 is a reference.
+    known = _flat(load(result.source)) if result.kind == "json" else []
+    texts = {path for path, leaf in known if isinstance(leaf, str) and not isinstance(leaf, Printed)}
 
     def cells(name: str, text: str, path: str) -> Cells:
-        value: Cells = {name: _number(text) if numbers else text}
+        value: Cells = {name: _number(text) if numbers and path not in texts else text}
         return value if said is None else {**value, f"{name} evidence": said.get(path)}
 
     single = _joined(cells(path, text, path) for path, text, _ in shown.fields)
@@ -185,31 +201,31 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _value(text: str, before: Any) -> Any:
-    """Read a cell as a value of the type that was there before."""
-    text = text.strip()
-    if not text:
-        return [] if before == [] else {} if before == {} else None
-    if isinstance(before, bool) or before in ([], {}):
-        return {"true": True, "false": False}.get(text.lower(), before)
-    number = _NUMBER.fullmatch(text) and (before is None or isinstance(before, Printed))
-    return Printed(text) if number else text
+def _places(value: Any, path: str = "", keys: tuple[Key, ...] = ()) -> dict[str, tuple[Key, ...]]:
+    """The keys of every field by its path in the table; of two with one path, the first."""
+    if isinstance(value, dict) and value:
+        inner = [(f"{path}.{name}" if path else name, name) for name in value]
+    elif isinstance(value, list) and value:
+        inner = [(f"{path}[{number}]", number) for number in range(len(value))]
+    else:
+        return {path: keys}
+    found: dict[str, tuple[Key, ...]] = {}
+    for name, key in inner:
+        found = _places(value[key], name, (*keys, key)) | found
+    return found
 
 
-def _put(value: Any, path: str, text: str) -> None:
-    """Set the field at a path that the value has; any other is left alone."""
-    keys = [int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]
-    try:
-        for key in keys[:-1]:
-            value = value[key]
-        value[keys[-1]] = _value(text, value[keys[-1]])
-    except (KeyError, IndexError, TypeError):
-        return
+def _put(value: Any, keys: Sequence[Key], text: str, schema: Any) -> None:
+    """Set the field at its keys; what stands in its cell as before is left alone."""
+    for key in keys[:-1]:
+        value = value[key]
+    if keys and text.strip() != _text(value[keys[-1]]).strip():
+        value[keys[-1]] = read_cell(text, value[keys[-1]], field_at(schema, keys))
 
 
 def _number(text: str) -> str | int | float | None:
     """A cell for a spreadsheet: numbers as numbers."""
-    if not _NUMBER.fullmatch(text):
+    if not is_number(text) or sum(map(str.isdigit, text)) > _DIGITS:
         return text or None
     return float(text) if "." in text else int(text)
 

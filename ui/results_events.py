@@ -4,6 +4,7 @@ What is shown comes from the history, like everything on the page; a browser pos
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,9 +105,18 @@ class ResultsEvents:
     def correct(
         self, request: gr.Request, current: str, key: str, fields: Rows, items: Rows, evidence: bool = False
     ) -> Updates:
-        """Keep a person's corrections of a result, check it anew, and write its downloads anew."""
+        """Keep a person's corrections of a result, check it anew, and write its downloads anew.
+
+        What a field cannot have changes nothing: the tables go back, and the note says why.
+        """
         found = _chosen(_results(current, self._turns(current, owner(request))), key)
-        fixed = self._keep(found, corrected(found.result, _strings(fields), _strings(items)).source, owner(request))
+        try:
+            source = corrected(found.result, _strings(fields), _strings(items), _schema(found)).source
+        except InputError as error:
+            one = self._ground(found)
+            shown = checked(_sheet(one), one)
+            return {"note": _failed(str(error)), "fields": shown.fields, "items": shown.items}
+        fixed = self._keep(found, source, owner(request))
         one = self._ground(fixed)
         shown = checked(_sheet(one), one)
         return {
@@ -279,6 +289,15 @@ def _tables(shown: ResultTable) -> Updates:
         static_columns=[len(shown.columns) - 1] if shown.checked else [],
     )
     return {"fields": fields, "items": items}
+
+
+def _schema(found: Found) -> Any:
+    """The schema that an answer was held to; None for other answers."""
+    try:
+        held = tasks()[found.turn.task].grammar(found.turn.user.text)
+    except InputError:
+        return None
+    return json.loads(held.text) if held and held.kind == "json" else None
 
 
 def _set(latex: str) -> Updates:

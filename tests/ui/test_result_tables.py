@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.errors import InputError
 from backend.tasks.forms.export import to_csv, to_xlsx
 from backend.tasks.forms.json_text import indented, load, named
-from backend.tasks.forms.receipt_schema import Item, Receipt, Tax, parse
+from backend.tasks.forms.receipt_schema import Item, Receipt, Tax, as_receipt, parse
+from backend.tasks.presets import receipt
 from backend.tasks.result import Doubt, Result
 from ui.result_tables import CHECK, DOUBT, ResultTable, corrected, rows, sheet
 
@@ -64,12 +66,77 @@ def test_a_correction_is_in_the_json_and_money_stays_as_printed() -> None:
 
 @pytest.mark.parametrize(
     ("before", "text", "after"),
-    [("2.40", "a", '"a"'), ('"007"', "008", '"008"'), ("true", "false", "false"), ("true", "perhaps", "true"),
+    [('"007"', "008", '"008"'), ("true", "false", "false"), ("true", "No", "false"),
      ("1", "", "null"), ("[]", "", "[]"), ("{}", "", "{}"), ("null", "012", '"012"'), ("null", "1e5", '"1e5"')],
 )  # fmt: skip
 def test_a_field_keeps_its_kind_where_it_can(before: str, text: str, after: str) -> None:
     result = Result("json", f'{{"a": {{"b": {before}}}}}')
     assert corrected(result, [["a.b", text, ""]], []).source == indented(load(f'{{"a": {{"b": {after}}}}}'))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("12,75", "12.75"), ("£12.75", "12.75"), ("5.60 EUR", "5.60"), ("1.234,50", "1234.50"), ("1,234.50", "1234.50"),
+     ("1 234,50", "1234.50"), ("5.60-", "-5.60"), ("(5.60)", "-5.60"), ("05.60", "5.60"), (".60", "0.60"),
+     ("+5.60", "5.60"), ("5.6e0", "5.6"), ("1,234", "1234"), ("-2", "-2")],
+)  # fmt: skip
+def test_a_number_may_be_typed_as_anybody_writes_it(text: str, number: str) -> None:
+    typed = corrected(RESULT, [["total", text, ""]], sheet(RESULT).items)
+    assert f'"total": {number}\n' in typed.source.replace(",\n", "\n")
+    items = [["Tea", "2", text, ""], *sheet(RESULT).items[1:]]
+    assert f'"amount": {number}\n' in corrected(RESULT, [], items).source.replace(",\n", "\n")
+
+
+RECEIPT = json.loads(receipt.grammar().text)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "kept"),
+    [("date", "06.01.2021", "2021-01-06"), ("date", "1/13/2021", "2021-01-13"), ("date", "6 Jan 2021", "2021-01-06"),
+     ("time", "2:05 pm", "14:05"), ("time", "14:05:09", "14:05:09"), ("total", "12,75", 12.75), ("payment", "2024.10",
+     "2024.10"), ("subtotal", "5", 5)],
+)  # fmt: skip
+def test_what_is_typed_into_a_receipt_is_of_the_field_s_kind(field: str, text: str, kept: object) -> None:
+    blank = Result("json", Receipt().model_dump_json())
+    fixed = corrected(blank, [[field, text, ""]], [], RECEIPT).source
+    assert (json.loads(fixed)[field], as_receipt(fixed) is not None) == (kept, True)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "sentence"),
+    [("total", "abc", "“abc” is no number; write it as 12.75."),
+     ("date", "06/01/2021", "“06/01/2021” can be two days; write it as 2021-01-06."),
+     ("date", "soon", "“soon” is no day; write it as 2021-01-31."),
+     ("time", "late", "“late” is no time; write it as 14:05.")],
+)  # fmt: skip
+def test_what_a_field_cannot_have_is_refused(field: str, text: str, sentence: str) -> None:
+    blank = Result("json", Receipt().model_dump_json())
+    with pytest.raises(InputError) as refused:
+        corrected(blank, [[field, text, ""]], [], RECEIPT)
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(("before", "text"), [("2.40", "a"), ("true", "perhaps")])
+def test_a_value_of_another_kind_is_refused_without_a_schema_too(before: str, text: str) -> None:
+    with pytest.raises(InputError, match=rf"^“{text}” is "):
+        corrected(Result("json", f'{{"a": {before}}}'), [["a", text, ""]], [])
+
+
+def test_fields_of_any_name_are_corrected() -> None:
+    source = '{"VAT no.": "DE1", "Unit [kg]": 2.5, "": "x", "a.b": "1", "Tel.": null}'
+    fields = [["VAT no.", "DE2", ""], ["Unit [kg]", "2,75", ""], ["", "y", ""], ["a.b", "2", ""], ["Tel.", "12", ""]]
+    schema = {"properties": {"Tel.": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}
+    assert load(corrected(Result("json", source), fields, [], schema).source) == {
+        "VAT no.": "DE2", "Unit [kg]": "2.75", "": "y", "a.b": "2", "Tel.": "12"
+    }  # fmt: skip
+    assert '"Tel.": "12"' in corrected(Result("json", source), fields, [], schema).source
+
+
+def test_text_that_looks_like_a_number_stays_text_in_a_spreadsheet() -> None:
+    source = '{"ref": "2024.10", "code": "4006381333931", "sum": 2.50, "long": %s}' % ("1" * 400)
+    assert rows(Result("json", source), numbers=True) == [
+        {"ref": "2024.10", "code": "4006381333931", "sum": 2.5, "long": "1" * 400}
+    ]
 
 
 def test_a_path_that_is_not_there_changes_nothing() -> None:

@@ -80,6 +80,23 @@ async def test_a_correction_is_checked_anew(runtime: Runtime, panel: ResultsEven
     assert fixed["source"].endswith('"total": 2.50\n}')
 
 
+async def test_a_correction_that_no_field_can_have_changes_nothing_and_says_why(
+    runtime: Runtime, panel: ResultsEvents, tmp_path: Path
+) -> None:
+    conversation = await asked(runtime, "receipt", [RECEIPT], picture(tmp_path / "a.png"))
+    before = panel.show(REQUEST, conversation)
+    key, items = before["picker"].value, [["Tea", "2.50", ""]]
+    refused = panel.correct(REQUEST, conversation, key, [["shop", "Corner", ""], ["total", "five", "⚠"]], items)
+    assert refused == {
+        "note": '<span class="failure">“five” is no number; write it as 12.75.</span>',
+        "fields": before["fields"].value["data"],
+        "items": before["items"].value["data"],
+    }
+    assert note(panel.show(REQUEST, conversation)) == note(before)
+    understood = panel.correct(REQUEST, conversation, key, [["total", "£2,50", "⚠"]], items)
+    assert understood["source"].endswith('"total": 2.50\n}')
+
+
 async def test_a_correction_is_there_again_and_can_be_taken_back(
     runtime: Runtime, panel: ResultsEvents, tmp_path: Path
 ) -> None:

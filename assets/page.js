@@ -50,6 +50,13 @@
     }
   });
 
+  // By POST, so that no picture in an answer and no other site's page can do it.
+  document.addEventListener("click", async (event) => {
+    if (!event.target.closest("#logout")) return;
+    await fetch(`${window.gradio_config.root}/logout`, { method: "POST" });
+    window.location.reload();
+  });
+
   // The player of the clip that a time names, else the latest one above it.
   const playerFor = (moment, clip) => {
     const above = [...document.querySelectorAll("#chat .user-row video")].filter(

@@ -108,10 +108,20 @@ def limit_fields() -> None:
 
 def logged_in(page: gr.Blocks, cookies: Mapping[str, str]) -> str | None:
     """Tell whose login these cookies hold, as Gradio's own routes do."""
-    app = page.app
-    token = cookies.get(f"access-token-{app.cookie_id}") or cookies.get(f"access-token-unsecure-{app.cookie_id}")
-    user: str | None = app.tokens.get(token)
+    tokens = [cookies[name] for name in _token_names(page) if cookies.get(name)]
+    user: str | None = page.app.tokens.get(tokens[0]) if tokens else None
     return user
+
+
+def log_out(page: gr.Blocks, cookies: Mapping[str, str]) -> list[str]:
+    """End the login that these cookies hold; returns the names of all that can."""
+    for name in _token_names(page):
+        page.app.tokens.pop(cookies.get(name), None)
+    return _token_names(page)
+
+
+def _token_names(page: gr.Blocks) -> list[str]:
+    return [f"access-token-{page.app.cookie_id}", f"access-token-unsecure-{page.app.cookie_id}"]
 
 
 def offer_no_tool(endpoint: Callable[..., Any]) -> None:

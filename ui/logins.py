@@ -5,14 +5,14 @@ Pure ASGI, in front of Gradio's application, whose tokens are asked for by `User
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request, cookie_parser
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.refusals import refusal
@@ -20,9 +20,12 @@ from ui.refusals import refusal
 Users = Callable[[Mapping[str, str]], str | None]
 """Who is logged in with these cookies; None where nobody is."""
 
+LogOut = Callable[[Mapping[str, str]], Sequence[str]]
+"""Ends the login that these cookies hold; returns the names of those that held it."""
+
 PAGE = Path(__file__).parent.parent / "assets" / "login.html"
 # Gradio asks for the login after it has read a body, and for some of its routes not at all.
-OPEN = ("/login", "/logout", "/favicon.ico", "/robots.txt", "/gradio_api/startup-events")
+OPEN = ("/login", "/favicon.ico", "/robots.txt", "/gradio_api/startup-events")
 NOT_LOGGED_IN = "Nobody is logged in here any more; reload the page and log in."
 WRONG = "This is not the right user name and password."
 TOO_MANY = "Too many wrong passwords; wait a minute."
@@ -43,20 +46,35 @@ Key = tuple[str, str]
 class LoggedIn:
     """Answers 401 to every request without a login, and with the page of the login to who opens the page."""
 
-    def __init__(self, app: ASGIApp, users: Users, root: str = "") -> None:
+    def __init__(self, app: ASGIApp, users: Users, log_out: LogOut, root: str = "") -> None:
         self._app = app
         self._users = users
+        self._log_out = log_out
         self._page = PAGE.read_text().replace("ROOT", root)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if somebody is logged in."""
         path = scope.get("path", "").rstrip("/")
-        if scope["type"] != "http" or path in OPEN or self._users(_cookies(scope)) is not None:
+        if scope["type"] == "http" and path == "/logout":
+            await self._end(scope)(scope, receive, send)
+        elif scope["type"] != "http" or path in OPEN or self._users(_cookies(scope)) is not None:
             await self._app(scope, receive, send)
         elif not path and scope["method"] in ("GET", "HEAD"):
             await HTMLResponse(self._page, headers={"Cache-Control": "no-store"})(scope, receive, send)
         else:
             await refusal(scope, 401, NOT_LOGGED_IN)(scope, receive, send)
+
+    def _end(self, scope: Scope) -> Response:
+        """End the login of this browser. By POST alone, which no other site's page and no image can send.
+
+        Gradio's own way forgets only the login of the cookie that browsers send over TLS.
+        """
+        if scope["method"] != "POST":
+            return refusal(scope, 405, "Log out by the button on the page.")
+        response = Response(status_code=204)
+        for name in self._log_out(_cookies(scope)):
+            response.delete_cookie(name)
+        return response
 
 
 class LimitedLogins:

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.logins import LimitedLogins, LoggedIn, Users
+from ui.logins import LimitedLogins, LoggedIn, LogOut, Users
 from ui.origins import Names, Own, SameOrigin, in_this_network, on_this_machine
 from ui.refusals import UPLOAD, refusal
 
@@ -59,14 +59,15 @@ def build_middleware(
     host: str,
     share: bool,
     users: Users | None = None,
+    log_out: LogOut = lambda _cookies: [],
     mcp: bool = False,
     names: Names = tuple,
     root: str = "",
 ) -> list[Middleware]:
     """Build the middleware of a page bound to `host`; `max_upload` in bytes for all files of one upload.
 
-    `users` tells who is logged in, where there is a login; `names` under which host names the page is known besides
-    the one that a request carries; `root` is the path under which a proxy offers the page.
+    `users` tells who is logged in, where there is a login, and `log_out` ends it; `names` under which host names the
+    page is known besides the one that a request carries; `root` is the path under which a proxy offers the page.
     """
     policy = POLICY
     if share:
@@ -82,7 +83,7 @@ def build_middleware(
     ]
     if users is None:
         return guards
-    return [*guards, Middleware(LimitedLogins), Middleware(LoggedIn, users=users, root=root)]
+    return [*guards, Middleware(LimitedLogins), Middleware(LoggedIn, users=users, log_out=log_out, root=root)]
 
 
 def _own_names(host: str) -> Own:

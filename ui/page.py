@@ -233,6 +233,7 @@ def _guards(page: gr.Blocks, settings: Settings) -> list[Middleware]:
         host=settings.host,
         share=settings.share,
         users=partial(gradio_patches.logged_in, page) if settings.auth else None,
+        log_out=partial(gradio_patches.log_out, page),
         mcp=settings.mcp and not settings.auth,
         names=lambda: [*settings.public_names, *([urlsplit(page.share_url).netloc] if page.share_url else [])],
         root=settings.root_path,

@@ -119,9 +119,7 @@ def build_sidebar(frames: int, status: EngineStatus, *, login: bool, choosing: b
         model = gr.Markdown(render.model_line(status, choosing=choosing), elem_id="model")
         picker = build_picker(choosing=choosing)
         if login:
-            # Of this browser alone; Gradio's other way ends the logins of all browsers of the same person.
-            link = "logout?all_session=false"
-            gr.Button("Log out", link=link, link_target="_self", size="sm", variant="secondary", elem_id="logout")
+            gr.Button("Log out", size="sm", variant="secondary", elem_id="logout")  # assets/page.js says what it does
     timer = gr.Timer(FOLLOW)
     return Sidebar(
         new,

@@ -23,13 +23,19 @@ def log_in(page: Page, user: str, password: str) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def test_a_wrong_password_is_said_and_the_right_one_opens_the_page(context: BrowserContext, locked: Runtime) -> None:
+def test_a_wrong_password_is_said_and_the_right_one_opens_the_page_until_one_logs_out(
+    context: BrowserContext, locked: Runtime
+) -> None:
     page = context.new_page()
     page.goto(locked.url)
     log_in(page, "ada", "wrong")
     expect(page.get_by_role("alert")).to_have_text(WRONG)
     log_in(page, "ada", "lovelace")
     expect(page.locator("#composer textarea")).to_be_editable()
+    page.locator("#logout").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Password")).to_be_visible()
 
 
 def test_after_too_many_wrong_passwords_a_person_is_told_to_wait(context: BrowserContext, locked: Runtime) -> None:

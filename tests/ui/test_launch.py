@@ -116,6 +116,21 @@ def test_an_address_that_a_request_only_claims_is_not_believed(locked: Runtime) 
         assert [tried(number) for number in range(12)] == [400] * 10 + [429] * 2
 
 
+def test_logging_out_ends_the_login_without_tls_too(locked: Runtime) -> None:
+    locked.rest()
+    right = {"username": "ada", "password": "lovelace"}
+    with httpx.Client(base_url=locked.url) as http:
+        http.post("/login", data=right)
+        plain = {name: value for name, value in http.cookies.items() if "unsecure" in name}
+    with httpx.Client(base_url=locked.url) as other:
+        other.post("/login", data=right)
+        with httpx.Client(base_url=locked.url, headers={"Cookie": "; ".join(map("=".join, plain.items()))}) as http:
+            assert http.get("/config").status_code == 200
+            assert http.post("/logout").status_code == 204
+            assert http.get("/config").status_code == 401
+        assert other.get("/config").status_code == 200
+
+
 def test_two_people_have_their_own_conversations(locked: Runtime) -> None:
     locked.rest()
     for name, password in locked.settings.auth:

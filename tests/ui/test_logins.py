@@ -1,6 +1,7 @@
 """Nothing without a login, and no password by trying: pytest tests/ui/test_logins.py"""
 
 import asyncio
+from collections.abc import Mapping
 from types import SimpleNamespace
 
 import httpx
@@ -26,6 +27,41 @@ async def test_without_a_login_no_body_is_read(path: str) -> None:
             assert (refused.status_code, logins.NOT_LOGGED_IN in refused.text) == (401, True)
         assert (behind.reached, behind.bytes) == ([], 0)
         assert (await http.post(f"/gradio_api/{path}", content=bytes(5 * MB), headers=LOGIN)).text == f"{5 * MB}"
+
+
+async def test_the_page_of_the_login_is_all_that_is_seen_without_one() -> None:
+    behind = Behind()
+    async with client(behind, users=who, root="/glimpse") as http:
+        page = await http.get("/")
+        assert (page.status_code, 'fetch("/glimpse/login"' in page.text) == (200, True)
+        assert "gradio" not in page.text.lower()
+        for path in ("config", "theme.css", "assets/index.js", "manifest.json"):
+            assert (await http.get(f"/{path}")).status_code == 401
+        for path in ("info", "app_id", "user", "login_check", "heartbeat/x", "queue/data", "theme.css"):
+            assert (await http.get(f"/gradio_api/{path}")).status_code == 401
+        for path in ("cancel", "reset"):
+            assert (await http.post(f"/gradio_api/{path}")).status_code == 401
+    assert behind.reached == []
+
+
+async def test_only_a_post_from_this_page_logs_out() -> None:
+    ended: list[str] = []
+
+    def log_out(cookies: Mapping[str, str]) -> list[str]:
+        ended.append(cookies.get("token", ""))
+        return ["token"]
+
+    behind = Behind()
+    async with client(behind, users=who, log_out=log_out) as http:
+        refused = [
+            await http.get("/logout", headers=LOGIN),
+            await http.get("/logout?all_session=false", headers=LOGIN),
+            await http.post("/logout", headers=LOGIN | {"Origin": "https://evil.example"}),
+        ]
+        assert ([each.status_code for each in refused], ended) == ([405, 405, 403], [])
+        answer = await http.post("/logout", headers=LOGIN | {"Origin": "http://127.0.0.1:7860"})
+        assert (answer.status_code, ended, behind.reached) == (204, ["ada"], [])
+        assert 'token=""' in answer.headers["set-cookie"]
 
 
 def form(user: str, password: str) -> dict[str, str]:

@@ -184,16 +184,32 @@ class AvClip:
         guess = declared
         if guess is None and self._opened.container.duration:
             guess = Fraction(self._opened.container.duration, 1_000_000)
-        typical = 1 / (self._opened.stream.average_rate or 30) / self._base
         for begin in (self._ticks(guess), self._first) if guess is not None else (self._first,):
-            ends = [
-                packet.pts + (packet.duration or round(typical))
+            packets = [
+                (packet.pts, packet.duration or 0)
                 for packet in self._opened.reader.packets(begin)
                 if packet.pts is not None and not packet.is_discard
             ]
-            if ends:
-                return self._seconds(max(ends))
+            if packets:
+                return self._end_of_last(packets, declared)
         return declared or self._start + Fraction(1, 1000)
+
+    def _end_of_last(self, packets: list[tuple[int, int]], declared: Fraction | None) -> Fraction:
+        """When the last of these frames ends; (time, length) in ticks, in the order in which they are decoded.
+
+        Where frames are decoded in another order than they are shown in, their lengths are those of decoding: a long
+        one belongs to a frame nearby. There the header tells, or else how far the last two frames are apart.
+        """
+        typical = max(1, round(1 / (self._opened.stream.average_rate or 30) / self._base))
+        (last, length), times = max(packets), sorted({pts for pts, _ in packets})
+        longest = length = length or typical
+        if self._opened.stream.codec_context.has_b_frames:
+            longest = max(typical, *(length for _, length in packets))
+            length = min(length, last - times[-2]) if len(times) > 1 else min(length, typical)
+        shown, end = self._seconds(last), self._seconds(last + length)
+        if declared is not None and shown < declared <= self._seconds(last + longest):
+            return declared
+        return end
 
     def _cut_from(self, declared: Fraction | None) -> Fraction | None:
         missing = declared - self._end if declared else Fraction(0)

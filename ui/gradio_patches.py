@@ -3,21 +3,30 @@
 At an upgrade, look for options that make a patch needless.
 """
 
+import asyncio
+import hashlib
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import httpx
-from gradio import blocks, http_server, networking, processing_utils
+from gradio import blocks, http_server, networking, processing_utils, tunneling
+from gradio.exceptions import InvalidPathError
 from gradio.route_utils import GradioMultiPartParser
 from gradio.utils import LRUCache
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+log = logging.getLogger(__name__)
+
+HEADERS_WITHIN = 20.0  # seconds; uvicorn waits for ever
 MAX_FIELD = 4096  # bytes of a field of an upload that is no file
 SLOW = 30.0  # seconds that a page may take to answer the first time
 LOOK = 0.01  # seconds between two looks for a click that waits
@@ -73,6 +82,7 @@ def _answers(url: str) -> bool:
 
 
 _Server = http_server.Server
+_check_allowed = processing_utils._check_allowed
 _add_data = GradioMultiPartParser.on_part_data
 
 
@@ -86,9 +96,68 @@ def serve_through(guard: Callable[[ASGIApp], ASGIApp]) -> None:
     class Guarded(_Server):
         def __init__(self, config: Any, *arguments: Any, **named: Any) -> None:
             config.app = guard(config.app)
+            config.http = _Prompt
             super().__init__(config, *arguments, **named)
 
     _replace(http_server, "Server", Guarded)
+
+
+class _Prompt(H11Protocol):
+    """A connection that is closed where a request has begun and its headers do not end in time."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._late = self.loop.call_later(HEADERS_WITHIN, self._close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._waits() and self._late is None:
+            self._late = self.loop.call_later(HEADERS_WITHIN, self._close)
+        elif not self._waits():
+            self._in_time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        super().connection_lost(exc)
+
+    def _waits(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _in_time(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _close(self) -> None:
+        self._late = None
+        if self._waits():
+            self.transport.close()
+
+
+def word_refused_paths(sentence: str) -> None:
+    """Say why a file is not taken; by itself Gradio says nothing, and logs a trace of forty lines."""
+    as_gradio = _check_allowed
+
+    def worded(*arguments: Any, **named: Any) -> Any:
+        try:
+            return as_gradio(*arguments, **named)
+        except InvalidPathError as error:
+            raise gr.Error(sentence, title="That did not work", print_exception=False) from error
+
+    _replace(processing_utils, "_check_allowed", worded)
+
+
+def check_tunnel() -> None:
+    """Remove the program of the public link where it is not the one that Gradio knows, so that it is fetched anew.
+
+    Gradio checks it when it is fetched alone, and leaves it there where that fails.
+    """
+    program, known = Path(tunneling.BINARY_PATH), tunneling.CHECKSUMS.get(tunneling.BINARY_URL)
+    if program.exists() and hashlib.sha256(program.read_bytes()).hexdigest() != known:
+        log.warning("%s is not the program that Gradio knows; it is fetched anew.", program)
+        program.unlink()
 
 
 def limit_fields() -> None:

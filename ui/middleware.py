@@ -3,19 +3,21 @@
 Pure ASGI, in front of Gradio's application. Knows no component and no conversation.
 """
 
+import logging
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.logins import LimitedLogins, LoggedIn, LogOut, Users
 from ui.origins import Names, Own, SameOrigin, in_this_network, on_this_machine
 from ui.refusals import UPLOAD, refusal
+
+log = logging.getLogger(__name__)
 
 # Inline scripts and styles are Gradio's own. Nothing is fetched from, or sent to, any other host.
 POLICY = (
@@ -38,9 +40,9 @@ HEADERS = {
 # Everything the page and gradio_client ask for; every other route of Gradio is shut. Direct runs stay open for
 # Gradio's own unqueued steps: it refuses them for whatever is queued (`api_open=False`).
 ROUTES = re.compile(
-    r"/(?:config|login|logout|theme\.css|favicon\.ico|manifest\.json|robots\.txt|pwa_icon)?/?"
-    r"|/pwa_icon/\d+|/(?:assets|static|svelte)/.+"
-    r"|/gradio_api/(?:info|config|openapi\.json|app_id|startup-events|theme\.css|user|login_check"
+    r"/(?:config|login|logout|theme\.css|favicon\.ico|manifest\.json|robots\.txt)?/?"
+    r"|/(?:assets|static|svelte)/.+"
+    r"|/gradio_api/(?:info|config|openapi\.json|app_id|theme\.css|user|login_check"
     r"|upload|upload_progress|cancel|reset|queue/(?:join|data)|heartbeat/[^/]+|run/[^/]+"
     r"|call/(?:v2/)?[^/]+(?:/[^/]+)?)/?"
     r"|/gradio_api/file=(?!\s*[a-z][a-z0-9+.-]+:/).+",
@@ -50,6 +52,8 @@ ROUTES = re.compile(
 # With --mcp: the transport that is in use today.
 MCP_ROUTES = re.compile(r"/gradio_api/mcp(?:/http)?/?")
 
+STARTUP = "/gradio_api/startup-events"  # the program's own, and once
+FAILED = "Something went wrong here; try again, and see the log."
 MAX_BODY = 8 * 2**20  # bytes, of anything but an upload
 
 
@@ -63,11 +67,13 @@ def build_middleware(
     mcp: bool = False,
     names: Names = tuple,
     root: str = "",
+    started: Callable[[], bool] = lambda: True,
 ) -> list[Middleware]:
     """Build the middleware of a page bound to `host`; `max_upload` in bytes for all files of one upload.
 
     `users` tells who is logged in, where there is a login, and `log_out` ends it; `names` under which host names the
-    page is known besides the one that a request carries; `root` is the path under which a proxy offers the page.
+    page is known besides the one that a request carries; `root` is the path under which a proxy offers the page;
+    `started` tells whether the page is open.
     """
     policy = POLICY
     if share:
@@ -77,7 +83,8 @@ def build_middleware(
     guards = [
         Middleware(SafeHeaders, policy=policy),
         Middleware(WithoutRoot, root=root),
-        Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,)),
+        Middleware(Faults),
+        Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,), started=started),
         Middleware(SameOrigin, own=own, names=names),
         Middleware(LimitedBodies, max_upload=max_upload),
     ]
@@ -139,19 +146,56 @@ class WithoutRoot:
         await self._app(scope, receive, send)
 
 
+class Faults:
+    """Answers with one sentence where the application fails, and logs one line; its trace stands in the debug log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; of a failure before the response has begun the person is told."""
+        failed = started = False
+
+        async def unless_failed(message: Message) -> None:
+            nonlocal failed, started
+            if message["type"] == "http.response.start":
+                kind = MutableHeaders(scope=message).get("content-type", "")
+                failed = message["status"] == 500 and kind.startswith("text/plain")
+            if not failed:
+                started = True
+                await send(message)
+
+        try:
+            await self._app(scope, receive, unless_failed)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            failed = True
+            log.error("%s %s failed: %s", scope["method"], scope["path"], type(error).__name__)
+            log.debug("the trace of it", exc_info=True)
+        if failed and not started:
+            await refusal(scope, 500, FAILED)(scope, receive, send)
+
+
 class OpenRoutes:
     """Answers 404 to every route that the page does not need."""
 
-    def __init__(self, app: ASGIApp, routes: Sequence[re.Pattern[str]] = (ROUTES,)) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[re.Pattern[str]], started: Callable[[], bool]) -> None:
         self._app = app
         self._routes = routes
+        self._started = started
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if its route is open."""
-        if scope["type"] == "http" and not any(routes.fullmatch(scope["path"]) for routes in self._routes):
-            await PlainTextResponse("Not found.", 404)(scope, receive, send)
+        if scope["type"] == "http" and not self._open(scope["path"]):
+            await refusal(scope, 404, "Not found.")(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _open(self, path: str) -> bool:
+        if path == STARTUP:
+            return not self._started()
+        return any(routes.fullmatch(path) for routes in self._routes)
 
 
 class LimitedBodies:

@@ -32,7 +32,7 @@ from ui.results_panel import CORRECTED, FILES, FORMULA, ResultPanel, build_resul
 from ui.sidebar import Sidebar, build_sidebar
 from ui.sidebar_events import SidebarEvents
 from ui.theme import ICON, SCRIPT, STYLE, build_theme
-from ui.uploads import KEPT, fetch_nothing, open_uploads
+from ui.uploads import HOW, KEPT, fetch_nothing, open_uploads
 
 if TYPE_CHECKING:
     from backend.media.store import MediaStore
@@ -192,6 +192,9 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     """
     gradio_patches.ask_oneself_directly()
     gradio_patches.limit_fields()
+    gradio_patches.word_refused_paths(HOW)
+    if settings.share:
+        gradio_patches.check_tunnel()
     gradio_patches.serve_through(partial(guarded, guards=_guards(page, settings)))
     if settings.mcp:  # Gradio warns of every function with a state; the one there is, is no tool
         warnings.filterwarnings("ignore", "This MCP server includes a tool that has a gr.State", UserWarning)
@@ -237,6 +240,7 @@ def _guards(page: gr.Blocks, settings: Settings) -> list[Middleware]:
         mcp=settings.mcp and not settings.auth,
         names=lambda: [*settings.public_names, *([urlsplit(page.share_url).netloc] if page.share_url else [])],
         root=settings.root_path,
+        started=lambda: page.app.startup_events_triggered,
     )
 
 

@@ -1,10 +1,12 @@
 """What is changed of Gradio: a name that an upgrade has taken away ends the start with a sentence."""
 
+import hashlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from gradio import http_server, processing_utils
+from gradio import http_server, processing_utils, tunneling
 from gradio.route_utils import GradioMultiPartParser
 
 from ui import gradio_patches
@@ -42,3 +44,17 @@ def test_a_name_that_is_gone_is_told(patch, name: str, monkeypatch: pytest.Monke
     monkeypatch.delattr(GradioMultiPartParser, "on_part_data")
     with pytest.raises(RuntimeError, match=rf"^Gradio \S+ has no {name} any more: ui/gradio_patches\.py has to be"):
         patch()
+
+
+def test_another_program_in_the_place_of_the_tunnel_s_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "frpc"
+    monkeypatch.setattr(tunneling, "BINARY_PATH", str(program))
+    for content, stays in ((b"the right one", True), (b"another", False)):
+        right = hashlib.sha256(b"the right one").hexdigest()
+        monkeypatch.setattr(tunneling, "CHECKSUMS", {tunneling.BINARY_URL: right})
+        program.write_bytes(content)
+        gradio_patches.check_tunnel()
+        assert program.exists() == stays
+    gradio_patches.check_tunnel()

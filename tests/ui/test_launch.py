@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -10,8 +11,10 @@ from gradio_client import Client, handle_file
 
 from backend.errors import SettingsError
 from tests.support.page import Runtime, picture
+from ui import gradio_patches
 from ui.middleware import POLICY
 from ui.page import SESSIONS
+from ui.uploads import HOW
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,48 @@ def test_no_other_site_is_told_that_it_may_ask(runtime: Runtime) -> None:
         assert [answer.status_code for answer in answers] == [403, 403, 200, 200]
         assert [name for each in answers for name in each.headers if name.startswith("access-control")] == []
         assert http.get("/gradio_api/token").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/gradio_api/startup-events", 404),
+        ("POST", "/gradio_api/call/v2/x", 500),
+        ("GET", "/?page=x", 500),
+        ("GET", "/no/such", 404),
+        ("GET", "/gradio_api/file=/etc/passwd", 403),
+    ],
+)
+def test_every_error_has_the_headers(runtime: Runtime, method: str, path: str, status: int) -> None:
+    answer = httpx.request(method, f"{runtime.url.rstrip('/')}{path}", json={})
+    assert (answer.status_code, answer.headers["Content-Security-Policy"]) == (status, POLICY)
+
+
+def test_a_file_that_is_not_taken_is_said_without_a_trace(runtime: Runtime, capfd: pytest.CaptureFixture[str]) -> None:
+    with httpx.Client(base_url=runtime.url) as http:
+        file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+        posted = http.post("/gradio_api/call/caption", json={"data": [file, ""]}).json()
+        answer = http.get(f"/gradio_api/call/caption/{posted['event_id']}").text
+    assert HOW in answer
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_who_never_ends_a_request_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradio_patches, "HEADERS_WITHIN", 0.2)
+    runtime = Runtime(tmp_path)
+    runtime.open()
+    address = urlsplit(runtime.url)
+    whole = b"GET /no/such HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    for first, status in ((b"", b""), (whole, b"HTTP/1.1 404")):
+        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+            connection.sendall(first)
+            answer = connection.recv(4096) if first else b""
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+            assert answer.startswith(status)
+            while rest := connection.recv(4096):
+                assert not rest.startswith(b"HTTP/1.1")
+    assert httpx.get(runtime.url).status_code == 200
+    runtime.close()
 
 
 def test_behind_a_proxy_with_a_path_of_its_own_the_page_finds_its_parts(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tests.support.guards import MB, Behind, client, who
-from ui.middleware import HEADERS, POLICY, SHARE_HOST, build_middleware, guarded
+from ui.middleware import FAILED, HEADERS, POLICY, SHARE_HOST, build_middleware, guarded
 
 
 async def test_every_answer_carries_the_headers() -> None:
@@ -19,6 +22,28 @@ async def test_every_answer_carries_the_headers() -> None:
                 **HEADERS,
                 "Content-Security-Policy": POLICY,
             }
+
+
+async def test_a_failure_is_one_sentence_with_all_headers_and_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def failing(_request: Request) -> Response:
+        raise KeyError("private words")
+
+    app = Starlette(routes=[Route("/config", failing)])
+    guards = build_middleware(1, host="127.0.0.1", share=False)
+    transport = httpx.ASGITransport(guarded(app, guards))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860") as http:
+        answer = await http.get("/config")
+    assert (answer.status_code, answer.json()["detail"]) == (500, FAILED)
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert [each.getMessage() for each in caplog.records] == ["GET /config failed: KeyError"]
+
+
+async def test_what_a_program_does_once_at_its_start_is_shut_afterwards() -> None:
+    for started, status in ((False, 200), (True, 404)):
+        async with client(started=lambda started=started: started) as http:
+            assert (await http.get("/gradio_api/startup-events")).status_code == status
 
 
 async def test_no_answer_lets_another_site_read_it() -> None:
@@ -93,6 +118,7 @@ async def test_what_the_page_and_its_client_need_is_open(path: str) -> None:
         "/monitoring",
         "/monitoring/summary",
         "/gradio_api/token",
+        "/pwa_icon/1",
         "/gradio_api/api/chat",
         "/gradio_api/deep_link",
         "/gradio_api/process_recording",

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.logins import LimitedLogins, LoggedIn, LogOut, Users
 from ui.origins import Names, Own, SameOrigin, in_this_network, on_this_machine
 from ui.refusals import UPLOAD, refusal
+from ui.sessions import OwnSessions
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,12 @@ def build_middleware(
     ]
     if users is None:
         return guards
-    return [*guards, Middleware(LimitedLogins), Middleware(LoggedIn, users=users, log_out=log_out, root=root)]
+    return [
+        *guards,
+        Middleware(LimitedLogins),
+        Middleware(LoggedIn, users=users, log_out=log_out, root=root),
+        Middleware(OwnSessions, users=users),
+    ]
 
 
 def _own_names(host: str) -> Own:

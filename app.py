@@ -118,7 +118,7 @@ def serve(argv: Sequence[str]) -> int:
         loops: list[asyncio.AbstractEventLoop] = []
         page.extra_startup_events.append(lambda: _note_loop(loops))
         ending.callback(page.close, verbose=False)
-        local, public = launch(page, settings)
+        local, public = launch(page, settings, lambda: runtime.engine.status.state == "ready")
         ending.callback(_stop_answers, runtime, loops)
         ending.callback(_quit_at_the_second_signal)
         announce(settings, local, public, made_up=settings.auth != given.auth)

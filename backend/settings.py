@@ -174,6 +174,7 @@ class Settings:
         "page", "ask for this login (repeatable), or for one in @FILE", metavar="USER:PASSWORD", read=accounts
     )
     mcp: bool = _option("page", "offer the presets as MCP tools", False)
+    metrics: bool = _option("page", "offer figures for Prometheus at /metrics, behind the login", False)
     data_dir: Path = _option(  # noqa: RUF009 (a dataclasses.field)
         "data", "conversations and their media", _data_dir, metavar="DIR", read=folder
     )

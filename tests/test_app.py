@@ -169,6 +169,10 @@ def test_the_page_answers_when_it_says_so_and_ends_in_order(start: Start, number
     connection.request("GET", "/")
     response = connection.getresponse()
     assert (response.status, "Glimpse" in response.read().decode()) == (200, True)
+    for path in ("/health", "/ready"):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert (answer.status, bool(answer.read())) == (200, True)
     connection.close()
     engine = engine_of(process)
     process.send_signal(number)

@@ -5,6 +5,7 @@ Knows the components and no conversation. A tab shows one thing at a time: whoev
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -168,6 +169,7 @@ class ChatEvents:
     async def _run(self, request: gr.Request, current: str, views: AsyncGenerator[View]) -> AsyncGenerator[Updates]:
         await self.take(request)
         tab = self._tabs[session(request)] = _Tab(current)
+        begun, whole = time.monotonic(), False
         try:
             async with aclosing(views):
                 async for view in views:
@@ -178,9 +180,12 @@ class ChatEvents:
                         yield (view.bubbles, *nothing()[1:])
                     else:
                         yield self.paint(view, owner(request))
+            whole = True
         finally:
             tab.answering = False
             tab.over.set()
+            ended = "taken over" if tab.taken else "over" if whole else "left"
+            log.info("%s: an answer, %s after %.1f s", owner(request) or "somebody", ended, time.monotonic() - begun)
 
 
 def owner(request: gr.Request) -> str:

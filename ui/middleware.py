@@ -17,6 +17,7 @@ from ui.logins import LimitedLogins, LoggedIn, LogOut, Users
 from ui.origins import Names, Own, SameOrigin, in_this_network, on_this_machine
 from ui.refusals import UPLOAD, refusal
 from ui.sessions import OwnSessions
+from ui.watching import Figures, Watch, Watched
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +70,14 @@ def build_middleware(
     names: Names = tuple,
     root: str = "",
     started: Callable[[], bool] = lambda: True,
+    ready: Callable[[], bool] = lambda: True,
+    figures: Figures | None = None,
 ) -> list[Middleware]:
     """Build the middleware of a page bound to `host`; `max_upload` in bytes for all files of one upload.
 
     `users` tells who is logged in, where there is a login, and `log_out` ends it; `names` under which host names the
     page is known besides the one that a request carries; `root` is the path under which a proxy offers the page;
-    `started` tells whether the page is open.
+    `started` tells whether the page is open, `ready` whether its model is there; `figures` count requests.
     """
     policy = POLICY
     if share:
@@ -82,11 +85,13 @@ def build_middleware(
             policy = policy.replace(f"{source} 'self'", f"{source} 'self' {SHARE_HOST}")
     own = None if share or users else _own_names(host)
     guards = [
-        Middleware(SafeHeaders, policy=policy),
         Middleware(WithoutRoot, root=root),
+        Middleware(Watched, users=users, figures=figures),
+        Middleware(SafeHeaders, policy=policy),
         Middleware(Faults),
-        Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,), started=started),
         Middleware(SameOrigin, own=own, names=names),
+        Middleware(Watch, ready=ready, users=users, figures=figures),
+        Middleware(OpenRoutes, routes=(ROUTES, MCP_ROUTES) if mcp else (ROUTES,), started=started),
         Middleware(LimitedBodies, max_upload=max_upload),
     ]
     if users is None:

@@ -33,6 +33,7 @@ from ui.sidebar import Sidebar, build_sidebar
 from ui.sidebar_events import SidebarEvents
 from ui.theme import ICON, SCRIPT, STYLE, build_theme
 from ui.uploads import HOW, KEPT, fetch_nothing, open_uploads
+from ui.watching import PrometheusFigures
 
 if TYPE_CHECKING:
     from backend.media.store import MediaStore
@@ -184,8 +185,10 @@ def _wire_endpoint(endpoint: Endpoint, frame: ChatView, side: Sidebar) -> None:
     )
 
 
-def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
+def launch(page: gr.Blocks, settings: Settings, ready: Callable[[], bool] = lambda: True) -> tuple[str, str | None]:
     """Open the page without waiting for its end; returns its address, and the public one where it is shared.
+
+    `ready` tells who watches the page whether its model can answer.
 
     Raises:
         SettingsError: the port is taken, or the host is none of this machine's.
@@ -195,7 +198,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     gradio_patches.word_refused_paths(HOW)
     if settings.share:
         gradio_patches.check_tunnel()
-    gradio_patches.serve_through(partial(guarded, guards=_guards(page, settings)))
+    gradio_patches.serve_through(partial(guarded, guards=_guards(page, settings, ready)))
     if settings.mcp:  # Gradio warns of every function with a state; the one there is, is no tool
         warnings.filterwarnings("ignore", "This MCP server includes a tool that has a gr.State", UserWarning)
     try:
@@ -230,7 +233,7 @@ def launch(page: gr.Blocks, settings: Settings) -> tuple[str, str | None]:
     return local.replace("//[::]:", "//[::1]:"), public  # no browser opens the address that stands for all
 
 
-def _guards(page: gr.Blocks, settings: Settings) -> list[Middleware]:
+def _guards(page: gr.Blocks, settings: Settings, ready: Callable[[], bool]) -> list[Middleware]:
     return build_middleware(
         settings.max_upload_bytes * FILES_AT_ONCE,
         host=settings.host,
@@ -241,6 +244,8 @@ def _guards(page: gr.Blocks, settings: Settings) -> list[Middleware]:
         names=lambda: [*settings.public_names, *([urlsplit(page.share_url).netloc] if page.share_url else [])],
         root=settings.root_path,
         started=lambda: page.app.startup_events_triggered,
+        ready=ready,
+        figures=PrometheusFigures(ready) if settings.metrics else None,
     )
 
 

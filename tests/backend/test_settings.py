@@ -55,6 +55,7 @@ def test_nothing_given_means_the_defaults():
         public_url=(),
         share=False,
         auth=None,
+        metrics=False,
         data_dir=user_data_path("glimpse", appauthor=False),
         log_level="info",
     )
@@ -80,6 +81,7 @@ ALL = {
     "share": ("1", True),
     "auth": ("ann:pass:word", (("ann", "pass:word"),)),
     "mcp": ("1", True),
+    "metrics": ("1", True),
     "data_dir": ("~/chats", Path.home() / "chats"),
     "log_level": ("debug", "debug"),
 }

@@ -44,6 +44,45 @@
     new MutationObserver(name).observe(list, { attributes: true, childList: true, subtree: true });
   }).observe(document.documentElement, { childList: true, subtree: true });
 
+  // A conversation whose last opening never ended, since the tab crashed or froze over it, is not opened by itself again.
+  const LAST = "last"; // what the browser opens without an address
+  const mark = (id) => `glimpse-opening:${id}`;
+  let marked = [];
+  const opened = () => {
+    for (const id of marked) window.localStorage.removeItem(mark(id));
+    marked = [];
+  };
+  const begin = (id) => {
+    marked = [id, LAST];
+    for (const each of marked) window.localStorage.setItem(mark(each), "");
+    window.setTimeout(opened, 5000); // a tab that is busy comes to it once it is done
+  };
+  const address = new URL(window.location.href);
+  const wanting = address.searchParams.get("chat") || LAST;
+  if (window.localStorage.getItem(mark(wanting)) !== null) {
+    for (const id of [wanting, LAST]) window.localStorage.removeItem(mark(id));
+    window.localStorage.removeItem("glimpse");
+    address.searchParams.delete("chat");
+    window.history.replaceState(null, "", address);
+    const note = document.createElement("div");
+    note.id = "not-opened";
+    note.setAttribute("role", "status");
+    note.textContent = "This browser did not get to the end of opening the last conversation, so it is not opened by "
+      + "itself. It is in the list; open it there to try again.";
+    note.addEventListener("click", () => note.remove());
+    const show = () => document.body.append(note);
+    if (document.body) show();
+    else window.addEventListener("DOMContentLoaded", show);
+  } else {
+    begin(wanting);
+  }
+  document.addEventListener("click", (event) => {
+    const chosen = event.target.closest("#conversations label")?.querySelector("input")?.value;
+    if (chosen) begin(chosen);
+    document.querySelector("#not-opened")?.remove();
+  }, true);
+  window.addEventListener("pagehide", opened);
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
       document.querySelector("#composer .stop-button")?.click();

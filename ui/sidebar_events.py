@@ -37,6 +37,8 @@ class SidebarEvents:
         """
         if self._answers.begun(request):
             return nothing()
+        if self._history.notice:
+            gr.Warning(self._history.notice, duration=None, title="Your history was damaged")
         wanted = request.query_params.get("chat") or current
         return await self._show(request, self._answers.opened(request, wanted))
 

@@ -50,6 +50,27 @@ def test_a_receipt_is_checked_corrected_and_taken_away(runtime: Runtime, screen:
     assert taken["receipt.xlsx"][:2] == b"PK"
 
 
+def test_a_correction_that_does_not_fit_is_taken_back_and_the_result_stays(
+    runtime: Runtime, screen: Screen, tmp_path: Path
+) -> None:
+    runtime.engine.script = [RECEIPT]
+    ask(screen, "Receipt to JSON", picture(tmp_path / "receipt.png"))
+    cells, note = screen.page.locator("#result-fields .body-cell"), screen.page.locator("#result-note")
+    cells.filter(has_text="5.7").dblclick()
+    screen.page.keyboard.press("Control+A")
+    screen.page.keyboard.type("a lot")
+    screen.page.keyboard.press("Enter")
+    expect(note).to_have_text("“a lot” is no number; write it as 12.75.")
+    expect(cells.filter(has_text="5.7")).to_be_visible()
+    expect(screen.page.locator("#take-json")).to_be_visible()
+    cells.filter(has_text="5.7").dblclick()
+    screen.page.keyboard.press("Control+A")
+    screen.page.keyboard.type("5,60 EUR")
+    screen.page.keyboard.press("Enter")
+    expect(cells.filter(has_text="5.60")).to_be_visible()
+    expect(note).not_to_contain_text("total")
+
+
 def test_a_correction_outlives_a_reload_and_goes_with_a_retry(
     runtime: Runtime, screen: Screen, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,6 +84,7 @@ def _answers(url: str) -> bool:
 
 _Server = http_server.Server
 _check_allowed = processing_utils._check_allowed
+_parse = GradioMultiPartParser.parse
 _add_data = GradioMultiPartParser.on_part_data
 
 
@@ -173,6 +175,22 @@ def limit_fields() -> None:
         part.data += data[start:end]
 
     _replace(GradioMultiPartParser, "on_part_data", on_part_data)
+
+
+def remove_broken_uploads() -> None:
+    """Remove what came of an upload that ends before its end; Gradio leaves it where the sender has gone."""
+
+    async def parse(parser: Any) -> Any:
+        try:
+            return await _parse(parser)
+        except BaseException:
+            for file in parser._files_to_close_on_error:
+                file.close()
+                with suppress(FileNotFoundError):
+                    os.unlink(file.name)
+            raise
+
+    _replace(GradioMultiPartParser, "parse", parse)
 
 
 def logged_in(page: gr.Blocks, cookies: Mapping[str, str]) -> str | None:

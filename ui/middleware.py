@@ -3,6 +3,7 @@
 Pure ASGI, in front of Gradio's application. Knows no component and no conversation.
 """
 
+import errno
 import logging
 import re
 import socket
@@ -55,6 +56,7 @@ ROUTES = re.compile(
 MCP_ROUTES = re.compile(r"/gradio_api/mcp(?:/http)?/?")
 
 STARTUP = "/gradio_api/startup-events"  # the program's own, and once
+FULL = "The disk of the machine that Glimpse runs on is full; make room there, and try again."
 FAILED = "Something went wrong here; try again, and see the log."
 MAX_BODY = 8 * 2**20  # bytes, of anything but an upload
 
@@ -165,7 +167,7 @@ class Faults:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; of a failure before the response has begun the person is told."""
-        failed = started = False
+        failed, started, status, sentence = False, False, 500, FAILED
 
         async def unless_failed(message: Message) -> None:
             nonlocal failed, started
@@ -182,10 +184,12 @@ class Faults:
             if scope["type"] != "http":
                 raise
             failed = True
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                status, sentence = 507, FULL
             log.error("%s %s failed: %s", scope["method"], scope["path"], type(error).__name__)
             log.debug("the trace of it", exc_info=True)
         if failed and not started:
-            await refusal(scope, 500, FAILED)(scope, receive, send)
+            await refusal(scope, status, sentence)(scope, receive, send)
 
 
 class OpenRoutes:

@@ -195,6 +195,7 @@ def launch(page: gr.Blocks, settings: Settings, ready: Callable[[], bool] = lamb
     """
     gradio_patches.ask_oneself_directly()
     gradio_patches.limit_fields()
+    gradio_patches.remove_broken_uploads()
     gradio_patches.word_refused_paths(HOW)
     if settings.share:
         gradio_patches.check_tunnel()

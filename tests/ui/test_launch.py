@@ -1,7 +1,8 @@
 """The page as it is served: pytest tests/ui/test_launch.py"""
 
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -208,6 +209,40 @@ def test_what_is_kept_of_sessions_is_bounded(runtime: Runtime, monkeypatch: pyte
 def test_no_session_is_begun_without_a_login(locked: Runtime) -> None:
     with httpx.Client(base_url=locked.url) as http:
         assert http.get("/gradio_api/heartbeat/x").status_code == 401
+
+
+def test_nothing_is_left_of_an_upload_whose_sender_has_gone(locked: Runtime) -> None:
+    locked.rest()
+    uploads = locked.settings.data_dir / "uploads"
+    before = sorted(uploads.rglob("*"))
+    with httpx.Client(base_url=locked.url) as http:
+        http.post("/login", data={"username": "ada", "password": "lovelace"})
+        cookie = "; ".join("=".join(each) for each in http.cookies.items())
+        head = "\r\n".join(
+            [
+                "POST /gradio_api/upload HTTP/1.1",
+                f"Host: {urlsplit(locked.url).netloc}",
+                f"Cookie: {cookie}",
+                "Content-Type: multipart/form-data; boundary=x",
+                "Content-Length: 100000",
+                "",
+                "--x",
+                'Content-Disposition: form-data; name="files"; filename="a.png"',
+                "",
+                "half of a picture",
+            ]
+        )
+        address = urlsplit(locked.url)
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            connection.sendall(head.encode())
+            until(lambda: sorted(uploads.rglob("*")) != before)
+        until(lambda: sorted(uploads.rglob("*")) == before)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what another thread does; the test's own limit on time ends it."""
+    while not true():
+        os.sched_yield()
 
 
 def test_words_beside_a_file_are_short(locked: Runtime) -> None:

@@ -1,5 +1,6 @@
 """What may come in and what must go out: pytest tests/ui/test_middleware.py"""
 
+import errno
 from collections.abc import AsyncIterator
 
 import httpx
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tests.support.guards import MB, Behind, client, who
-from ui.middleware import FAILED, HEADERS, POLICY, SHARE_HOST, build_middleware, guarded
+from ui.middleware import FAILED, FULL, HEADERS, POLICY, SHARE_HOST, build_middleware, guarded
 
 
 async def test_every_answer_carries_the_headers() -> None:
@@ -24,20 +25,28 @@ async def test_every_answer_carries_the_headers() -> None:
             }
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "sentence", "name"),
+    [
+        (KeyError("private words"), 500, FAILED, "KeyError"),
+        (OSError(errno.ENOSPC, "private words"), 507, FULL, "OSError"),
+    ],
+)
 async def test_a_failure_is_one_sentence_with_all_headers_and_one_line_in_the_log(
-    caplog: pytest.LogCaptureFixture,
+    error: Exception, status: int, sentence: str, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def failing(_request: Request) -> Response:
-        raise KeyError("private words")
+        raise error
 
-    app = Starlette(routes=[Route("/config", failing)])
+    app = Starlette(routes=[Route("/gradio_api/run/x", failing)])
     guards = build_middleware(1, host="127.0.0.1", share=False)
     transport = httpx.ASGITransport(guarded(app, guards))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860") as http:
-        answer = await http.get("/config")
-    assert (answer.status_code, answer.json()["detail"]) == (500, FAILED)
+        answer = await http.get("/gradio_api/run/x")
+    assert (answer.status_code, answer.json()) == (status, {"detail": sentence, "error": sentence})
     assert answer.headers["Content-Security-Policy"] == POLICY
-    assert [each.getMessage() for each in caplog.records] == ["GET /config failed: KeyError"]
+    said = [each.getMessage() for each in caplog.records if each.name == "ui.middleware"]
+    assert said == [f"GET /gradio_api/run/x failed: {name}"]
 
 
 async def test_what_a_program_does_once_at_its_start_is_shut_afterwards() -> None:

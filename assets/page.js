@@ -96,22 +96,40 @@
     window.location.reload();
   });
 
-  // The player of the clip that a time names, else the latest one above it.
+  // The player of the clip that a time names or its answer shows frames of, else the latest one above it.
   const playerFor = (moment, clip) => {
     const above = [...document.querySelectorAll("#chat .user-row video")].filter(
       (player) => player.compareDocumentPosition(moment) & Node.DOCUMENT_POSITION_FOLLOWING,
     );
-    return above.findLast((player) => clip && player.currentSrc.includes(clip)) ?? above.at(-1);
+    return clip ? above.findLast((player) => player.currentSrc.includes(clip)) : above.at(-1);
   };
+  // The frames under the answer that a time stands in, else those under the latest one above it.
+  const framesFor = (moment) => {
+    const after = (element) => moment.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const rows = [...document.querySelectorAll("#chat .user-row, #chat .strip")];
+    const next = rows.findIndex((row) => after(row) && row.matches(".user-row"));
+    const strip = rows.slice(0, next < 0 ? rows.length : next).findLast((row) => row.matches(".strip"));
+    return [...(strip?.querySelectorAll("a.moment") ?? [])];
+  };
+  const hashOf = (moment) => new URLSearchParams(moment.hash.slice(1));
 
   document.addEventListener("click", (event) => {
     const moment = event.target.closest("#chat a.moment");
     if (!moment) return;
     event.preventDefault();
-    const target = new URLSearchParams(moment.hash.slice(1));
-    const player = playerFor(moment, target.get("clip"));
-    if (!player) return;
-    player.currentTime = Number(target.get("t"));
+    const seconds = Number(hashOf(moment).get("t"));
+    const frames = framesFor(moment);
+    const clip = hashOf(moment).get("clip") ?? (frames.length ? hashOf(frames[0]).get("clip") : null);
+    const player = playerFor(moment, clip);
+    if (!player) {
+      // The browser cannot play it: to the frame nearest in time.
+      const away = (frame) => Math.abs(Number(hashOf(frame).get("t")) - seconds);
+      const frame = frames.reduce((best, each) => (best && away(best) <= away(each) ? best : each), null);
+      frame?.scrollIntoView({ block: "nearest", inline: "center", behavior: "smooth" });
+      frame?.focus({ preventScroll: true });
+      return;
+    }
+    player.currentTime = seconds;
     player.scrollIntoView({ block: "nearest", behavior: "smooth" });
   });
 

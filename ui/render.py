@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from backend.chat.conversation import shown_in
 from backend.errors import StorageError
 from backend.history import Turn
+from backend.media.files import PLAYABLE
 from backend.models.catalog import POCKET, find, name_of
 from backend.tasks.registry import tasks
 from backend.types import (
@@ -36,9 +37,8 @@ from ui.safe_markdown import literal, neutralise
 
 Bubble = dict[str, Any]
 
-# What browsers play without help; of any other clip the page shows a picture.
-PLAYABLE = {".mp4", ".m4v", ".webm", ".mov"}
-SHOWN = PLAYABLE | {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif"}
+# What browsers show without help.
+SHOWN = {*PLAYABLE, ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".avif"}
 
 ABOUT_POCKET = (
     "A very small model that comes with Glimpse. It describes drawn scenes, reads printed receipts, "
@@ -68,8 +68,12 @@ class Media(Clips, Protocol):
         """The file name it came with."""
         ...
 
+    def plays(self, media_id: str) -> bool:
+        """Whether browsers play the clip; of any other the page shows a picture."""
+        ...
+
     def note(self, media_id: str) -> str:
-        """A sentence for the person where the file was not read whole, else nothing."""
+        """A sentence for the person where the file was not read whole or does not play, else nothing."""
         ...
 
 
@@ -250,11 +254,10 @@ def _typed(text: str) -> str:
 def _media_rows(part: MediaPart, media: Media) -> list[Bubble | str]:
     try:
         name = media.name(part.media_id)
-        clip = media.original(part.media_id) if isinstance(part, VideoPart) else None
-        plays = clip is not None and clip.suffix.lower() in PLAYABLE
+        plays = isinstance(part, VideoPart) and media.plays(part.media_id)
         note = media.note(part.media_id)
         return [
-            _file_row(clip if clip and plays else media.preview(part), name),
+            _file_row(media.original(part.media_id) if plays else media.preview(part), name),
             *([_row("note", note)] if note else []),
         ]
     except StorageError:

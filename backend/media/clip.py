@@ -39,6 +39,11 @@ class Clip(Protocol):
         ...
 
     @property
+    def codec(self) -> str:
+        """What its frames are encoded as, by FFmpeg's name for it: "h264", "hevc", "prores"."""
+        ...
+
+    @property
     def unreadable(self) -> tuple[float, float] | None:
         """Start and end of the part at its end that should be there and cannot be read."""
         ...

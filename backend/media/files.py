@@ -41,17 +41,35 @@ log = logging.getLogger(__name__)
 _ID = re.compile(r"[0-9a-f]{64}")
 _STALE_SECONDS = 3600.0
 _SMALL = (224, 224)
+PLAYABLE = (".mp4", ".m4v", ".webm", ".mov")
+"""Suffixes of the containers that browsers open."""
+_PLAYABLE_CODECS = ("h264", "vp8", "vp9", "av1")
+_CODEC_NAMES = {
+    "hevc": "HEVC (H.265)",
+    "prores": "ProRes",
+    "mpeg4": "MPEG-4 part 2",
+    "mjpeg": "Motion JPEG",
+    "mpeg1video": "MPEG-1",
+    "mpeg2video": "MPEG-2",
+    "dnxhd": "DNxHD",
+    "h263": "H.263",
+    "theora": "Theora",
+}
 _GONE = "A file of this conversation is no longer kept; send it again."
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """The facts of a file: the name it came with; of a clip its length and the part at its end that is broken."""
+    """The facts of a file: the name it came with; of a clip its length, the part at its end that is broken, its codec.
+
+    The codec is empty where the clip was taken in before it was noted.
+    """
 
     name: str
     kind: Literal["image", "video"]
     duration: float | None = None
     unreadable: tuple[float, float] | None = None
+    codec: str = ""
 
 
 class MediaFiles:
@@ -116,12 +134,23 @@ class MediaFiles:
         strip = self.strip(part)
         return strip[len(strip) // 2][1]
 
+    def plays(self, media_id: str) -> bool:
+        """Whether browsers play the clip: H.264, VP8, VP9 or AV1 in MP4, QuickTime or WebM."""
+        codec = self.facts(media_id).codec
+        return self.original(media_id).suffix.lower() in PLAYABLE and codec in ("", *_PLAYABLE_CODECS)
+
     def note(self, media_id: str) -> str:
-        """A sentence for the person where the file was not read whole, else nothing."""
+        """What a person should know of how the file is shown: that its end is damaged, that it does not play here."""
         facts = self.facts(media_id)
-        if not facts.unreadable:
-            return ""
-        return f"{quoted(facts.name)} is damaged from {clock(facts.unreadable[0])} on; only what comes before is seen."
+        notes = []
+        if facts.unreadable:
+            begin = clock(facts.unreadable[0])
+            notes.append(f"{quoted(facts.name)} is damaged from {begin} on; only what comes before is seen.")
+        if facts.kind == "video" and not self.plays(media_id):
+            known = facts.codec in ("", *_PLAYABLE_CODECS)
+            kind = self.original(media_id).suffix[1:].upper() if known else _CODEC_NAMES.get(facts.codec, facts.codec)
+            notes.append(f"{quoted(facts.name)} is {kind}, which not every browser plays; here are frames of it.")
+        return " ".join(notes)
 
     def remove(self, media_id: str) -> None:
         """Throw the file away, and all that was made from it. Not there is fine."""

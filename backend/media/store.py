@@ -167,7 +167,9 @@ class MediaStore(MediaFiles):
             else:
                 folder = made / self._frames_folder(part).name
                 said = await self._read_clip(kept, path.name, part, folder, staging, tell)
-                facts = MediaFacts(path.name, "video", said.get("duration"), said.get("unreadable"))
+                facts = MediaFacts(
+                    path.name, "video", said.get("duration"), said.get("unreadable"), str(said.get("codec", ""))
+                )
             save_facts(made, facts)
             self._place(made, self._folder(part.media_id))
 

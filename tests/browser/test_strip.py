@@ -9,6 +9,7 @@ from playwright.sync_api import BrowserContext, Locator, expect
 
 from backend.media.video import sample_frames
 from backend.types import VideoPart
+from tests.support.clips import encode
 from tests.support.page import Runtime
 from tests.support.screen import Screen
 
@@ -102,3 +103,24 @@ def test_the_small_pictures_are_small(runtime: Runtime, screen: Screen) -> None:
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (224, 224)
     assert len(content) < 20_000
+
+
+def test_a_clip_that_the_browser_cannot_play_is_shown_by_frames_and_times_lead_to_them(
+    runtime: Runtime, screen: Screen, tmp_path: Path
+) -> None:
+    runtime.engine.script = ["It falls from [0:02] on."]
+    ask(screen)
+    screen.page.locator("#composer input[type=file]").set_input_files(
+        [encode(tmp_path / "phone.mov", 90, codec="libx265")]
+    )
+    expect(screen.attached).to_have_count(1)
+    screen.send("And here?")
+    screen.finished(2)
+    expect(screen.page.locator("#chat video")).to_have_count(1)
+    expect(screen.page.locator("#chat .user-row .note")).to_have_text(
+        "“phone.mov” is HEVC (H.265), which not every browser plays; here are frames of it."
+    )
+    expect(screen.page.locator("#chat .user-row img").last).to_have_js_property("naturalWidth", 160)
+    screen.page.locator("#chat .prose p a.moment").last.click()
+    expect(strip(screen).locator("a.moment:focus")).to_have_text("0:01.9")
+    expect(player(screen)).to_have_js_property("currentTime", 0)

@@ -55,6 +55,9 @@ class Folder:
     def facts(self, media_id: str) -> MediaFacts:
         return MediaFacts("my " + media_id, "video", 9.5)
 
+    def plays(self, media_id: str) -> bool:
+        return self.original(media_id).suffix in (".mp4", ".webm")
+
     def note(self, media_id: str) -> str:
         return "only its start is seen" if media_id.startswith("cut") else ""
 

@@ -126,7 +126,8 @@ def _decode_video(job: DecodeJob, tell: Tell) -> None:
     _shut_files(job)
     with open_clip(Path(job.path), name=job.name, limits=job.limits) as clip:
         times = clip.plan(job.count, job.start, job.end)
-        tell({"total": len(times), "duration": clip.duration, "unreadable": clip.unreadable})
+        facts = {"duration": clip.duration, "unreadable": clip.unreadable, "codec": clip.codec}
+        tell({"total": len(times), **facts})
         for index, frame in enumerate(clip.frames(times, job.max_side)):
             _leave(job, tell, index, frame.time, frame.image)
     tell({"done": True})

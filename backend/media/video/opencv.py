@@ -21,6 +21,12 @@ from backend.media.formats import MediaLimits
 from backend.media.video.pixels import upright
 
 _OPTIONS = "protocol_whitelist;file|format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg"
+# FFmpeg's names for those that browsers play.
+_NAMES = {
+    **dict.fromkeys(("avc1", "h264", "x264"), "h264"),
+    **dict.fromkeys(("vp80", "vp08"), "vp8"),
+    **dict.fromkeys(("vp90", "vp09"), "vp9"),
+}
 _AS_STORED = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 _SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
 _CODES = (
@@ -51,6 +57,8 @@ class OpenCvClip:
             raise no_frames(shown)
         self._next = 0
         self._capture = self._open()
+        code = _code(self._capture)
+        self._codec = _NAMES.get(code, code)
 
     def _open(self) -> Any:
         # Read by FFmpeg's back end whenever it opens a file; there is no other way to tell it.
@@ -81,6 +89,11 @@ class OpenCvClip:
     def duration(self) -> float:
         """See `Clip.duration`."""
         return float(self._end)
+
+    @property
+    def codec(self) -> str:
+        """See `Clip.codec`."""
+        return self._codec
 
     def plan(self, count: int, start: float | None = None, end: float | None = None) -> list[Fraction]:
         """See `Clip.plan`."""

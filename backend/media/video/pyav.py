@@ -62,6 +62,11 @@ class AvClip:
         return float(self._end)
 
     @property
+    def codec(self) -> str:
+        """See `Clip.codec`."""
+        return self._opened.stream.codec_context.codec.canonical_name
+
+    @property
     def unreadable(self) -> tuple[float, float] | None:
         """See `Clip.unreadable`."""
         return (float(self._end), float(self._missing)) if self._missing else None

@@ -30,8 +30,8 @@ class Results:
         """The rows that are kept."""
         return self._ledger.rows
 
-    def keep(self, wanted: Callable[[FileRow], bool]) -> None:
-        """Drop all other rows."""
+    def keep(self, wanted: Callable[[FileRow], FileRow | None]) -> None:
+        """Put what `wanted` makes of each row in its place, or nothing."""
         self._ledger.keep(wanted)
 
     def refuses(self, source: Source, page: int | None) -> str | None:
@@ -79,8 +79,8 @@ class Captions(Results):
             source.name: source.path if counts[stem] > 1 else stem for source, stem in zip(sources, stems, strict=True)
         }
 
-    def keep(self, wanted: Callable[[FileRow], bool]) -> None:
-        """Drop all other rows, and their text files where nobody changed them; write those that a kill left out."""
+    def keep(self, wanted: Callable[[FileRow], FileRow | None]) -> None:
+        """Keep rows as `Results` does; drop the text files of others where nobody changed them, write missing ones."""
         for row in self.rows:
             path = self._path(row.file, row.page)
             if path and not row.error and not wanted(row) and _text(path) == _caption(row):
@@ -118,7 +118,7 @@ class Lines(Results):
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
-    def keep(self, wanted: Callable[[FileRow], bool]) -> None:
+    def keep(self, wanted: Callable[[FileRow], FileRow | None]) -> None:
         """Drop nothing: no rows are kept."""
 
     def add(self, row: FileRow) -> None:

@@ -24,7 +24,8 @@ class FileRow:
     `file` is its path below the folder, `sha256` its content; `page` counts from 1 and `pages` is how many there are,
     both None for what has none. Either there is an `answer`, or `error` is one sentence. `seconds` is what it took.
     `text` went to the model after the preset's prompt. `nowhere` are the paths of values that stand nowhere on the
-    image, and `evidence` where all of them stand, if that was asked for (`evidence_as_data`).
+    image, and `evidence` where all of them stand, if that was asked for (`evidence_as_data`). A file that a later run
+    did not find is `gone`.
     """
 
     file: str
@@ -41,6 +42,7 @@ class FileRow:
     text: str = ""
     nowhere: tuple[str, ...] = ()
     evidence: Mapping[str, Any] | None = None
+    gone: bool = False
 
     @property
     def key(self) -> Key:
@@ -54,7 +56,7 @@ class FileRow:
 
     def dump(self) -> str:
         """The row as one line of JSON; an answer that is JSON stands in it as `data`, too."""
-        fields = {name: value for name, value in asdict(self).items() if value is not None or name != "evidence"}
+        fields = {name: value for name, value in asdict(self).items() if value or name not in ("evidence", "gone")}
         data = self.data
         return json.dumps(fields if data is None else fields | {"data": data}, ensure_ascii=False)
 
@@ -85,8 +87,10 @@ def table(rows: Sequence[FileRow]) -> list[dict[str, Cell]]:
     cells = [_said(row) for row in rows]
     said = dict.fromkeys(name for each in cells for name in each)
     paged, doubted = any(row.page for row in rows), any(row.nowhere for row in rows)
+    lost = any(row.gone for row in rows)
     return [
         {"file": row.file}
+        | ({"file is gone": row.gone or None} if lost else {})
         | ({"page": row.page} if paged else {})
         | {name: each.get(name) for name in said}
         | ({"nowhere on the image": ", ".join(map(named, row.nowhere)) or None} if doubted else {})
@@ -95,7 +99,7 @@ def table(rows: Sequence[FileRow]) -> list[dict[str, Cell]]:
     ]
 
 
-_OWN = ("file", "page", "error", "finish_reason", "model", "seconds")
+_OWN = ("file", "file is gone", "page", "error", "finish_reason", "model", "seconds")
 
 
 def _said(row: FileRow) -> dict[str, Cell]:
@@ -138,9 +142,9 @@ class Ledger:
             self.rows = self._read()
             undo.pop_all()
 
-    def keep(self, wanted: Callable[[FileRow], bool]) -> None:
-        """Drop all other rows, and whatever a kill left; all at once or not at all."""
-        self.rows = [row for row in self.rows if wanted(row)]
+    def keep(self, wanted: Callable[[FileRow], FileRow | None]) -> None:
+        """Put what `wanted` makes of each row in its place, or nothing; all at once or not at all."""
+        self.rows = [kept for row in self.rows if (kept := wanted(row))]
         fresh = self._path.with_name(f".{self._path.name}.new")
         with self._writable(), ExitStack() as undo:
             file = undo.enter_context(fresh.open("w+b"))
@@ -165,7 +169,7 @@ class Ledger:
 
     def _read(self) -> list[FileRow]:
         self._file.seek(0)
-        *whole, last = self._file.read().split(b"\n")
+        *whole, last = self._file.read().removeprefix(b"\xef\xbb\xbf").split(b"\n")  # the mark that editors put first
         rows = [self._load(line) for line in whole if line.strip()]
         if last.strip():
             try:

@@ -176,16 +176,37 @@ class Batch:
         )
 
 
-async def still_true(rows: Sequence[FileRow], sources: Sequence[Source]) -> Callable[[FileRow], bool]:
-    """Find the rows that need no new answer: no error, and the file is as it was; rows of files that are gone stay."""
+async def still_true(rows: Sequence[FileRow], sources: Sequence[Source]) -> Callable[[FileRow], FileRow | None]:
+    """Find what becomes of the rows of an earlier run, of which None is answered anew.
+
+    A row without an error stays while its file is as it was. One whose file is gone goes to a file of the same content
+    that has no row yet, since it was renamed; where there is none it stays, and is marked as gone.
+    """
     paths = {source.name: source.path for source in sources}
+    known = {row.file for row in rows}
+    renamed = any(row.file not in paths for row in rows)
     digests: dict[str, str | None] = {}
-    for name in {row.file for row in rows} & paths.keys():
+    for name in paths if renamed else known & paths.keys():
         try:
             digests[name] = await asyncio.to_thread(digest, paths[name])
         except UnsupportedMedia:
             digests[name] = None
-    return lambda row: row.file not in digests or (row.error is None and row.sha256 == digests[row.file])
+    heirs: dict[str | None, list[str]] = {}
+    for name in digests.keys() - known:
+        heirs.setdefault(digests[name], []).append(name)
+    gone = sorted({(row.file, row.sha256) for row in rows if row.file not in paths and row.error is None})
+    named: dict[str, str] = {}
+    for old, sha in gone:
+        if heirs.get(sha):
+            named[old] = min(heirs[sha])
+            heirs[sha].remove(named[old])
+
+    def kept(row: FileRow) -> FileRow | None:
+        if row.file in digests:
+            return replace(row, gone=False) if row.error is None and row.sha256 == digests[row.file] else None
+        return replace(row, file=named[row.file], gone=False) if row.file in named else replace(row, gone=True)
+
+    return kept
 
 
 def digest(path: Path) -> str:

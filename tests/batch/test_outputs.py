@@ -42,8 +42,8 @@ def opened(folder: Path) -> Iterator[Open]:
         results.close()
 
 
-def everything(_row: FileRow) -> bool:
-    return True
+def everything(row: FileRow) -> FileRow | None:
+    return row
 
 
 def test_rows_are_there_again(opened: Open, folder: Path) -> None:
@@ -54,7 +54,7 @@ def test_rows_are_there_again(opened: Open, folder: Path) -> None:
     assert (folder / "r.jsonl").read_text() == f"{A.dump()}\n{B.dump()}\n"
     again = opened("IN/r.jsonl")
     assert again.rows == [A, B]
-    again.keep(lambda row: not row.error)
+    again.keep(lambda row: None if row.error else row)
     again.add(replace(B, error=None, answer="A dog."))
     again.close()
     assert [row.answer for row in opened("IN/r.jsonl").rows] == ["A cat.", "A dog."]
@@ -179,7 +179,7 @@ def test_a_caption_goes_with_its_row_unless_somebody_changed_it(opened: Open, fo
     results.add(A)
     results.add(replace(A, file="b.png"))
     (folder / "b.txt").write_text("better words")
-    results.keep(lambda _row: False)
+    results.keep(lambda _row: None)
     assert [path.name for path in folder.glob("*.txt")] == ["b.txt"]
 
 
@@ -203,3 +203,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     assert (tmp_path / "r.jsonl").read_text() == FileRow("a.png", "caption").dump() + "\n"
+
+
+def test_a_ledger_that_an_editor_saved_with_a_mark_is_read(folder: Path, opened: Callable[..., Results]) -> None:
+    (folder / "r.jsonl").write_bytes(b"\xef\xbb\xbf" + f"{A.dump()}\r\n".encode())
+    assert opened("IN/r.jsonl").rows == [A]

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from backend.batch.files import find
-from backend.batch.rows import FileRow
+from backend.batch.rows import FileRow, table
 from backend.batch.run import Batch, still_true
 from backend.chat.one_shot import OWNER, OneShot
 from backend.engine.scripted import Gate, Step
@@ -105,9 +105,33 @@ async def test_a_changed_file_and_an_error_are_done_anew(runtime: Runtime) -> No
     a, b, c = await runtime.rows()
     (runtime.folder / "b.png").write_bytes(content("other.png"))
     sources = find(runtime.folder, "image").sources
-    gone = replace(a, file="gone.png")
-    wanted = await still_true([a, b, c, gone], sources)
-    assert [wanted(row) for row in (a, b, replace(c, error="No."), gone)] == [True, False, False, True]
+    becomes = await still_true([a, b, c], sources)
+    assert [becomes(row) for row in (a, b, replace(c, error="No."))] == [a, None, None]
+
+
+async def test_a_renamed_file_keeps_its_answer_and_one_that_is_gone_is_marked(runtime: Runtime) -> None:
+    put(runtime, "a.png", "b.png", "c.png", "d.png")
+    rows = await runtime.rows()
+    a, b, c, d = rows
+    (runtime.folder / "a.png").rename(runtime.folder / "2026-01 Cafe.png")
+    (runtime.folder / "b.png").unlink()
+    (runtime.folder / "copy of c.png").write_bytes(content("c.png"))
+    becomes = await still_true(rows, find(runtime.folder, "image").sources)
+    marked = replace(b, gone=True)
+    assert [becomes(row) for row in rows] == [replace(a, file="2026-01 Cafe.png"), marked, c, d]
+    assert [line.get("file is gone") for line in table([a, marked])] == [None, True]
+    put(runtime, "b.png")
+    becomes = await still_true([marked], find(runtime.folder, "image").sources)
+    assert becomes(FileRow.load(marked.dump())) == b
+
+
+async def test_of_two_files_with_one_content_each_gets_one_row(runtime: Runtime) -> None:
+    for name in ("a.png", "b.png"):
+        (runtime.folder / name).write_bytes(content("same"))
+    rows = await runtime.rows()
+    (runtime.folder / "a.png").rename(runtime.folder / "x.png")
+    becomes = await still_true(rows, find(runtime.folder, "image").sources)
+    assert [row and row.file for row in map(becomes, rows)] == ["x.png", "b.png"]
 
 
 async def test_the_next_file_is_read_while_one_is_answered(runtime: Runtime) -> None:

@@ -187,8 +187,8 @@ class Settings:
 
     @property
     def local(self) -> bool:
-        """Whether only this machine reaches the page."""
-        if self.share:
+        """Whether only this machine reaches the page; what has an address for others is reached by them."""
+        if self.share or self.public_url:
             return False
         try:
             return ipaddress.ip_address(self.host).is_loopback

@@ -253,6 +253,7 @@ def test_an_unknown_command_is_refused_with_the_known_ones(capsys: pytest.Captur
     [
         (Settings(), None, []),
         (Settings(host="0.0.0.0", auth=(("ann", "secret"),)), None, []),
+        (Settings(public_url=("https://photos.example",)), None, [app.OPEN_TO_ALL]),
         (
             Settings(share=True, auth=(("ann", "secret"),)),
             "https://x.gradio.live",

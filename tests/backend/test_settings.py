@@ -174,6 +174,7 @@ def test_a_shared_page_always_has_a_password():
         (Settings(host="192.168.1.5"), False),
         (Settings(host="my-machine.lan"), False),
         (Settings(share=True), False),
+        (Settings(public_url=("https://photos.example",)), False),
     ],
 )
 def test_local_means_that_only_this_machine_reaches_the_page(settings: Settings, local: bool):

@@ -57,3 +57,23 @@ def test_behind_a_proxy_that_hides_the_page_s_name_the_reason_is_said(screen: Sc
     screen.send("Hello")
     expect(screen.page.get_by_text(OTHER_SITE).first).to_be_visible()
     screen.complaints.clear()  # the browser notes each refusal
+
+
+def test_under_a_path_of_a_proxy_everything_is_found(context: BrowserContext, tmp_path: Path) -> None:
+    runtime = Runtime(tmp_path, public_url=("https://photos.example/glimpse",), auth=(("ada", "lovelace"),))
+    runtime.open()
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    page.goto(f"{runtime.url}glimpse/")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill("lovelace")
+    page.get_by_role("button", name="Log in").click()
+    page.locator("#composer textarea").fill("Hello")
+    page.locator("#composer textarea").press("Enter")
+    expect(page.get_by_text("the text “Hello”")).to_be_visible()
+    page.locator("#logout").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    assert [path for path in asked if not path.startswith("/glimpse/")] == []
+    page.close()
+    runtime.close()

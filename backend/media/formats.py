@@ -22,6 +22,11 @@ class Sniffed:
 
 _HEIF = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1")
 
+_PDF = Sniffed("other", ".pdf", "a PDF document")
+# Readers look for its header in the first 1024 bytes: a line feed, a byte order mark, or the head of a form that it
+# was posted with may stand before it.
+_LED_PDF, _PDF_LEAD = re.compile(rb"%PDF-\d"), 1024 + 6
+
 # Offset and bytes that begin a file, most telling first.
 _MAGIC: tuple[tuple[int, bytes, Sniffed], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", Sniffed("image", ".png", "a PNG picture")),
@@ -46,7 +51,7 @@ _MAGIC: tuple[tuple[int, bytes, Sniffed], ...] = (
     (0, b"ID3", Sniffed("other", ".mp3", "a sound recording")),
     (0, b"\xff\xfb", Sniffed("other", ".mp3", "a sound recording")),
     (0, b"fLaC", Sniffed("other", ".flac", "a sound recording")),
-    (0, b"%PDF", Sniffed("other", ".pdf", "a PDF document")),
+    (0, b"%PDF", _PDF),
     (0, b"PK\x03\x04", Sniffed("other", ".zip", "a ZIP archive or an office document")),
     (0, b"II*\x00", Sniffed("other", ".tiff", "a TIFF or raw picture")),
     (0, b"MM\x00*", Sniffed("other", ".tiff", "a TIFF or raw picture")),
@@ -67,12 +72,21 @@ def sniff(path: Path) -> Sniffed:
     """
     with path.open("rb") as file:
         head = file.read(HEAD)
-    for offset, magic, sniffed in _MAGIC:
-        if head.startswith(magic, offset) and (offset != 8 or head.startswith((b"RIFF", b"RIFX"))):
-            return sniffed
+    found = _by_magic(head)
+    if (found is None or found.kind == "other") and _LED_PDF.search(head, 0, _PDF_LEAD):
+        return _PDF
+    if found:
+        return found
     if _is_transport_stream(head):
         return Sniffed("video", ".ts", "an MPEG transport stream")
     return Sniffed("other", "", "a text file" if _is_text(head) else "")
+
+
+def _by_magic(head: bytes) -> Sniffed | None:
+    for offset, magic, sniffed in _MAGIC:
+        if head.startswith(magic, offset) and (offset != 8 or head.startswith((b"RIFF", b"RIFX"))):
+            return sniffed
+    return None
 
 
 def _is_transport_stream(head: bytes) -> bool:

@@ -43,3 +43,11 @@ async def test_a_pdf_that_is_none_is_one_sentence(runtime: Runtime) -> None:
     (runtime.folder / "cut.pdf").write_bytes(b"%PDF-1.7\n")
     error, sentence = await failure(runtime.chat.submit(runtime.id, "Hi", [runtime.folder / "cut.pdf"], owner=""))
     assert (error, sentence[:9]) == (UnsupportedMedia, "“cut.pdf”")
+
+
+async def test_a_pdf_is_read_with_bytes_before_its_header(runtime: Runtime) -> None:
+    pdf = write_pdf(runtime.folder / "bill.pdf", ["1 0 0 rg 0 0 72 72 re f"])
+    pdf.write_bytes(b"\r\n\xef\xbb\xbf" + pdf.read_bytes())
+    await events(runtime.chat.submit(runtime.id, "Hi", [pdf], owner=""))
+    (part,) = runtime.history.turns(runtime.id, owner="")[0].media
+    assert runtime.store.image(part.media_id).getpixel((100, 100)) == (255, 0, 0)

@@ -8,8 +8,9 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from backend.batch.files import kind_of
 from backend.errors import MediaTooLarge, UnsupportedMedia
-from backend.media.formats import MediaLimits
+from backend.media.formats import MediaLimits, sniff
 from backend.media.pages import PageReader
 from backend.media.sandbox.pool import Decoder
 from tests.support.pdfs import write_pdf
@@ -87,3 +88,31 @@ async def test_too_many_pages_or_bytes_are_refused(tmp_path: Path) -> None:
     ):
         with closing(Decoder(limits)) as decoder, pytest.raises(MediaTooLarge, match=sentence):
             await PageReader(decoder, limits).count(path)
+
+
+LEADS = {
+    "a line feed": b"\n",
+    "a byte order mark": b"\xef\xbb\xbf",
+    "a form's head": b'--x\r\nContent-Disposition: form-data; name="f"\r\nContent-Type: application/pdf\r\n\r\n',
+    "200 bytes of text": b"x" * 200,
+    "200 bytes of zeros": bytes(200),
+    "what begins a program": b"MZ" + bytes(30),
+    "1000 bytes": b" " * 1000,
+}
+
+
+@pytest.mark.parametrize("lead", LEADS)
+async def test_a_pdf_is_read_with_bytes_before_its_header(reader: PageReader, tmp_path: Path, lead: str) -> None:
+    path = write_pdf(tmp_path / "a.pdf", ["1 0 0 rg 0 0 72 72 re f"])
+    path.write_bytes(LEADS[lead] + path.read_bytes())
+    assert (sniff(path).suffix, kind_of(path)) == (".pdf", "pdf")
+    assert await reader.count(path) == 1
+    with Image.open(await reader.draw(path, 1, tmp_path)) as page:
+        assert page.getpixel((100, 100)) == (255, 0, 0)
+
+
+def test_what_only_speaks_of_a_pdf_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"x" * 1100 + b"%PDF-1.4")
+    (tmp_path / "b.txt").write_bytes(b"A file begins with %PDF.")
+    Image.new("RGB", (8, 8)).save(tmp_path / "c.jpg", comment=b"%PDF-1.4")
+    assert [sniff(tmp_path / name).suffix for name in ("a.txt", "b.txt", "c.jpg")] == ["", "", ".jpg"]

@@ -177,6 +177,17 @@ def test_odd_sizes_are_kept(tmp_path: Path, codec: str, name: str) -> None:
     assert (frames[0].image.size, _numbers(frames)) == ((161, 97), [0, 1, 2])
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9", "mpeg4", "mjpeg"])
+@pytest.mark.parametrize("size", [(590, 590), (602, 598), (100, 3598), (3598, 100)])
+def test_a_clip_may_have_as_many_pixels_as_the_limit(tmp_path: Path, codec: str, size: tuple[int, int]) -> None:
+    layout = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = encode(tmp_path / "full.mkv", 2, codec=codec, size=size, layout=layout)
+    limits = MediaLimits(video_pixels=size[0] * size[1])
+    assert _numbers(sample_frames(path, 2, max_side=None, limits=limits)) == [0, 1]
+    with pytest.raises(MediaTooLarge):
+        sample_frames(path, 2, limits=MediaLimits(video_pixels=size[0] * size[1] - 1))
+
+
 def test_large_frames_are_shrunk_to_the_side_asked_for(clip: Path) -> None:
     assert sample_frames(clip, 1, max_side=80)[0].image.size == (80, 48)
     assert sample_frames(clip, 1, max_side=None)[0].image.size == SIZE

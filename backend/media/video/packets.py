@@ -226,6 +226,9 @@ DECODERS = (
     *("mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v3", "h263", "mjpeg", "theora", "prores", "dnxhd"),
 )
 
+# FFmpeg compares its limit with sides that are rounded up to whole blocks and lanes: by up to 128 pixels each.
+_ROOM = 128 * 16384
+
 
 Picture = tuple[int, Image.Image]
 """A picture and the time in ticks since which it is on screen."""
@@ -272,7 +275,10 @@ class OpenedClip:
 
 def _open(path: Path, limits: MediaLimits) -> InputContainer:
     # `max_pixels` holds while streams are probed only as a stream option.
-    probing = {"max_pixels": str(limits.video_pixels), "codec_whitelist": ",".join(DECODERS)}
+    probing = {
+        "max_pixels": str(limits.video_pixels + _ROOM),
+        "codec_whitelist": ",".join(DECODERS),
+    }
     options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS, "codec_whitelist": ",".join(DECODERS)}
     stream_options: list[Any] = [probing]  # the stubs ask for strings, the code for dicts
     try:
@@ -298,7 +304,7 @@ def _video_stream(container: InputContainer, shown: str, limits: MediaLimits) ->
             f"{shown} is encoded as {codec}, which Glimpse does not read; convert it to H.264 in MP4."
         )
     check_size(shown, stream.codec_context.width, stream.codec_context.height, limits)
-    stream.codec_context.options = {"max_pixels": str(limits.video_pixels)}
+    stream.codec_context.options = {"max_pixels": str(limits.video_pixels + _ROOM)}
     for other in container.streams:
         if other is not stream:
             other.discard = Discard.all

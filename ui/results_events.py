@@ -5,6 +5,7 @@ What is shown comes from the history, like everything on the page; a browser pos
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from backend.errors import GlimpseError, InputError
 from backend.history import History, Turn
 from backend.tasks.forms.json_text import named
 from backend.tasks.forms.mathml import to_mathml
+from backend.tasks.presets.latex import source as bare_latex
 from backend.tasks.registry import tasks
 from backend.tasks.result import Result
 from backend.types import ImagePart
@@ -36,6 +38,8 @@ Updates = dict[str, Any]
 
 CUT = "This result was cut at the token limit; raise “Max new tokens” in the settings and press Retry."
 BROKEN = "This answer is not in the form that was asked for."
+_COMMENT = re.compile(r"(?<!\\)%[^\n]*")
+
 LISTED = 12  # doubts in the note, at most
 TEXT = "text"
 """What names the text on the images in the panel, among the results."""
@@ -138,6 +142,7 @@ class ResultsEvents:
 
         One that a person changed is kept where it can be typeset. This is called for an unchanged one, too.
         """
+        latex = bare_latex(latex)
         shown = _set(latex)
         found = next((one for one in _results(current, self._turns(current, owner(request))) if one.key == key), None)
         if (
@@ -301,7 +306,9 @@ def _schema(found: Found) -> Any:
 
 
 def _set(latex: str) -> Updates:
-    formula = neutralise(f"\\[{' '.join(latex.split())}\\]") if latex.strip() else ""
+    # On one line, where a comment would hide the rest.
+    bare = " ".join(_COMMENT.sub("", latex).split())
+    formula = neutralise(f"\\[{bare}\\]") if bare else ""
     try:
         return {"note": "", "formula": formula, "mathml": to_mathml(latex)}
     except InputError as error:

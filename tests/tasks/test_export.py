@@ -95,3 +95,17 @@ def test_what_a_workbook_cannot_hold_becomes_what_it_can() -> None:
 def test_every_text_comes_back_from_a_table_less_one_apostrophe(texts: list[str]) -> None:
     read = [row[0] for row in csv_back(to_csv([{"cell": text, "end": 0} for text in texts]))[1:]]
     assert [re.sub(r"\A'(?='*(?:[\t\r\n]|\s*[=+\-@＝＋－＠]))", "", text) for text in read] == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("a;=1+1", "a;'=1+1"), ("a; -1", "a; '-1"), ("a;b", "a;b"), ("\u200b=1", "'\u200b=1"), ("\ufeff@x", "'\ufeff@x"),
+     ("\x00=1", "'\x00=1")],
+)  # fmt: skip
+def test_no_cell_begins_a_formula_however_the_cells_are_parted(text: str, written: str) -> None:
+    assert to_csv([{"a": text}]) == f"a\r\n{written}\r\n"
+
+
+def test_a_workbook_has_as_many_columns_as_one_may_have() -> None:
+    book = load_workbook(io.BytesIO(to_xlsx([{str(number): 1 for number in range(20_000)}])))
+    assert book.active.max_column == 16_384

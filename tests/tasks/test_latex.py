@@ -1,9 +1,13 @@
 """The LaTeX preset: the bare source in an answer, and how an answer looks while it grows."""
 
+from xml.etree import ElementTree
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.errors import InputError
+from backend.tasks.forms.mathml import to_mathml
 from backend.tasks.presets.latex import show, source
 
 PIECES = st.lists(
@@ -87,3 +91,27 @@ def test_any_text_is_accepted_and_nothing_is_unwrapped_twice(answer: str) -> Non
 def test_the_longest_answer_is_shown_at_once() -> None:
     hostile = "$$```" * 20_000
     assert source(hostile) == ""
+
+
+@pytest.mark.parametrize(
+    ("latex", "inside"),
+    [
+        (r"\text{<script>alert(1)</script>}", "<mtext>&lt;script&gt;alert(1)&lt;/script&gt;</mtext>"),
+        (r"\text{a<b}", "<mtext>a&lt;b</mtext>"),
+        (r"a < b \& c", "<mi>a</mi><mo>&lt;</mo><mi>b</mi><mi>&amp;</mi><mi>c</mi>"),
+        (r"\color{<b>}{x}", '<mstyle mathcolor="&lt;b&gt;"><mrow><mi>x</mi></mrow></mstyle>'),
+        (r"\href{javascript:1}{x}", "<mrow><mrow><mi>x</mi></mrow></mrow>"),
+        (r"\style{position:fixed}{z}", "<mrow><mi>z</mi></mrow>"),
+    ],
+)
+def test_the_mathml_of_any_formula_is_xml_that_no_page_obeys(latex: str, inside: str) -> None:
+    made = to_mathml(latex)
+    assert inside in made
+    assert {each.tag.rpartition("}")[2] for each in ElementTree.fromstring(made).iter()} <= {
+        *("math", "mrow", "mtext", "mi", "mo", "mstyle")
+    }
+
+
+def test_a_formula_deeper_than_a_browser_sets_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^A formula may have 40 groups inside each other; this one has more\.$"):
+        to_mathml(r"\sqrt{" * 60 + "x" + "}" * 60)

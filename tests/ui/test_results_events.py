@@ -200,6 +200,8 @@ async def test_two_receipts_have_each_their_own_image(runtime: Runtime, panel: R
 def test_a_formula_that_does_not_stand_keeps_the_last_that_did(panel: ResultsEvents) -> None:
     math = '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mrow><mi>x</mi></mrow></math>'
     assert panel.typeset(REQUEST, "", None, "x") == {"note": "", "formula": "\\[x\\]", "mathml": math}
+    for typed in ("$x$", r"\(x\)", "```latex\nx\n```", "x % not y"):
+        assert panel.typeset(REQUEST, "", None, typed) == {"note": "", "formula": "\\[x\\]", "mathml": math}
     half = panel.typeset(REQUEST, "", None, "x^")
     assert half["note"].startswith("Not a LaTeX formula yet")
     assert (set(half), half["mathml"]) == ({"note", "mathml"}, "")  # the formula stays as it is

@@ -14,13 +14,19 @@ from typing import Any
 Cell = str | int | float | bool | None
 Row = Mapping[str, Cell]
 
-# What spreadsheets take for the start of a formula; full-width signs in Japanese ones. Blanks before it are skipped.
-_FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")
+# What spreadsheets take for the start of a formula; full-width signs in Japanese ones. Blanks before it are skipped,
+# and so is what takes no room.
+_UNSEEN = "[\\s\\x00\u00ad\u200b-\u200f\u2060\ufeff]*"
+_SIGN = "[=+\\-@＝＋－＠]"
+_FORMULA = re.compile(rf"'*(?:[\t\r\n]|{_UNSEEN}{_SIGN})")
+# Where a semicolon parts the cells of a CSV file, as in many countries, a cell may begin after one.
+_INNER = re.compile(rf"(;{_UNSEEN})(?={_SIGN})")
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*\s?%?")  # "-2.40" is a price
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
-_LONGEST = 32_767  # characters in a cell of a workbook, by Excel's limits
+# By Excel's limits: characters in a cell of a workbook, and columns.
+_LONGEST, _WIDEST = 32_767, 16_384
 _EXACT = 10**15  # spreadsheets keep fifteen digits of a number
 
 
@@ -34,7 +40,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     table = io.StringIO()
     lines = csv.writer(table)
     if columns:
-        lines.writerow([_harmless(name) for name in columns])
+        lines.writerow([_plain(name) for name in columns])
     lines.writerows([_plain(row.get(name)) for name in columns] for row in rows if columns)
     return table.getvalue()
 
@@ -42,8 +48,8 @@ def to_csv(rows: Sequence[Row]) -> str:
 def to_xlsx(rows: Sequence[Row], further: Mapping[str, Sequence[Row]] | None = None) -> bytes:
     """The rows as an Excel workbook, columns as in `to_csv`; numbers and booleans stay what they are.
 
-    `further` are the rows of more sheets, by their names. Text is cut at 32,767 characters, the most a cell can hold;
-    numbers of more than fifteen digits become text.
+    `further` are the rows of more sheets, by their names. Text is cut at 32,767 characters, the most a cell can hold,
+    and columns after the 16,384th are left out; numbers of more than fifteen digits become text.
     """
     from openpyxl import Workbook
 
@@ -60,7 +66,7 @@ def _fill(sheet: Any, rows: Sequence[Row]) -> None:
     """Write the rows into a sheet, their columns' names in bold above them."""
     from openpyxl.styles import Font
 
-    columns = _columns(rows)
+    columns = _columns(rows)[:_WIDEST]
     table = [list[Cell](columns), *([row.get(name) for name in columns] for row in rows)] if columns else []
     for line, values in enumerate(table, 1):
         for column, value in enumerate(map(_in_cell, values), 1):
@@ -81,7 +87,7 @@ def _plain(value: Cell) -> Cell:
     """A value as `csv` shall write it."""
     if isinstance(value, bool):
         return str(value).lower()
-    return _harmless(value) if isinstance(value, str) else value
+    return _INNER.sub(r"\1'", _harmless(value)) if isinstance(value, str) else value
 
 
 def _in_cell(value: Cell) -> Cell:

@@ -1,8 +1,10 @@
 """Converts LaTeX to MathML, or says why it cannot be converted. Knows formulas, no answers."""
 
+import html
 import re
+from xml.etree.ElementTree import Element, tostring
 
-from latex2mathml.converter import convert
+from latex2mathml.converter import convert_to_element
 
 from backend.errors import InputError
 
@@ -11,6 +13,7 @@ DEEPEST = 40  # groups inside each other; from about 120 on, setting a formula e
 
 # What latex2mathml does not know as a table, by what it knows that looks the same.
 _SAME = {"aligned": "align*", "gathered": "matrix"}
+_OBEYED = {"href", "style", "class", "id"}
 _WRONG = {
     "ExtraLeftOrMissingRightError": r"a \left has no \right, or the other way round",
     "DoubleSubscriptsError": "a symbol has two subscripts",
@@ -56,7 +59,20 @@ def to_mathml(latex: str) -> str:
     known = re.sub(r"\\(begin|end)\{(\w+)\}", lambda found: f"\\{found[1]}{{{_SAME.get(found[2], found[2])}}}", latex)
     known = re.sub(r"(\\begin\{\w+\*?\}) +\[", r"\1{}[", known)  # it would take the bracket for an option
     try:
-        return str(convert(known, display="block"))
+        return _written(convert_to_element(known, display="block"))
     except Exception as error:  # it raises what its own code trips over, too
         why = _WRONG.get(type(error).__name__, "it is not whole")
         raise InputError(f"Not a LaTeX formula yet: {why}.") from None
+
+
+def _written(element: Element) -> str:
+    """Write MathML as XML, whatever the formula's texts hold, without attributes that a page would obey.
+
+    latex2mathml writes characters as references and leaves them to be resolved.
+    """
+    for each in element.iter():
+        each.text = html.unescape(each.text) if each.text else each.text
+        each.tail = html.unescape(each.tail) if each.tail else each.tail
+        for name in _OBEYED & each.attrib.keys():
+            del each.attrib[name]
+    return tostring(element, encoding="unicode")

@@ -177,11 +177,11 @@ def test_odd_sizes_are_kept(tmp_path: Path, codec: str, name: str) -> None:
     assert (frames[0].image.size, _numbers(frames)) == ((161, 97), [0, 1, 2])
 
 
-@pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9", "mpeg4", "mjpeg"])
+@pytest.mark.parametrize("codec", ["libx264", "libvpx-vp9", "mpeg4", "mjpeg"])
 @pytest.mark.parametrize("size", [(590, 590), (602, 598), (100, 3598), (3598, 100)])
 def test_a_clip_may_have_as_many_pixels_as_the_limit(tmp_path: Path, codec: str, size: tuple[int, int]) -> None:
     layout = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-    path = encode(tmp_path / "full.mkv", 2, codec=codec, size=size, layout=layout)
+    path = encode(tmp_path / "full.mp4", 2, codec=codec, size=size, layout=layout)
     limits = MediaLimits(video_pixels=size[0] * size[1])
     assert _numbers(sample_frames(path, 2, max_side=None, limits=limits)) == [0, 1]
     with pytest.raises(MediaTooLarge):

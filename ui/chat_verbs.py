@@ -7,7 +7,7 @@ to them.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,11 +62,16 @@ class _Run:
     posted: Posted | None = None
 
 
+Sent = Callable[[str, Sequence[Path]], None]
+"""Is told which files were sent in a conversation."""
+
+
 class ChatVerbs:
     """Runs the verbs on conversations; its streams never raise for what a person did or what a model did."""
 
-    def __init__(self, chat: Chat, history: History, store: "MediaStore") -> None:
+    def __init__(self, chat: Chat, history: History, store: "MediaStore", sent: Sent = lambda *_: None) -> None:
         self._chat = chat
+        self._sent = sent
         self._history = history
         self._store = store
 
@@ -82,6 +87,7 @@ class ChatVerbs:
         """Answer a message. One that is refused comes back to the composer and leaves no trace."""
         try:
             here = conversation or self._history.create(owner)
+            self._sent(here, posted.files)
             before = self._turns(here, owner)
             events = self._chat.submit(
                 here,

@@ -32,7 +32,7 @@ from ui.results_panel import CORRECTED, FILES, FORMULA, ResultPanel, build_resul
 from ui.sidebar import Sidebar, build_sidebar
 from ui.sidebar_events import SidebarEvents
 from ui.theme import ICON, SCRIPT, STYLE, build_theme
-from ui.uploads import HOW, KEPT, fetch_nothing, open_uploads
+from ui.uploads import HOW, KEPT, SentFiles, fetch_nothing, open_uploads
 from ui.watching import PrometheusFigures
 
 if TYPE_CHECKING:
@@ -69,10 +69,11 @@ def build_page(
     fetch_nothing()
     gr.set_static_paths([store.root, FOLDER])
     frames, examples = settings.video_frames, find_examples()
-    verbs, once = ChatVerbs(chat, history, store), OneShot(chat, history)
+    sent = SentFiles(uploads)
+    verbs, once = ChatVerbs(chat, history, store, sent.note), OneShot(chat, history)
     answers = ChatEvents(verbs, history, frames, examples)
     choice = ModelChoice(models)
-    side_events = SidebarEvents(answers, chat, history, engine, frames, choice)
+    side_events = SidebarEvents(answers, chat, history, engine, frames, choice, sent.forget)
     page = gr.Blocks(title="Glimpse", fill_height=True, analytics_enabled=False, delete_cache=(3600, KEPT))
     with page:
         current = gr.BrowserState("", storage_key="glimpse", secret=_BROWSER_KEY)
@@ -83,7 +84,7 @@ def build_page(
         ended = _wire_answers(answers, frame, side, current, shown)
         ended += _wire_side(side_events, side, current, shown, page.load)
         _wire_model(side_events, choice, side, page.load)
-        results_events = ResultsEvents(history, store, settings.data_dir / "uploads" / "results", kept)
+        results_events = ResultsEvents(history, store, sent.results, kept)
         _wire_results(results_events, results, current, ended)
         _wire_endpoint(build_endpoint(verbs, frames), frame, side)
         Presets(once, frames).build()

@@ -6,7 +6,7 @@ What is shown comes from the history, like everything on the page; a browser pos
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,10 +67,10 @@ class Found:
 
 
 class ResultsEvents:
-    """The panel's listeners. `kept` returns the text that was read on an image."""
+    """The panel's listeners. `folder` has a conversation's downloads; `kept` returns the text read on an image."""
 
     def __init__(
-        self, history: History, store: "MediaStore", folder: Path, kept: Kept = lambda _media_id: None
+        self, history: History, store: "MediaStore", folder: Callable[[str], Path], kept: Kept = lambda _media_id: None
     ) -> None:
         self._history = history
         self._store = store
@@ -246,12 +246,13 @@ class ResultsEvents:
         if not one.result.whole:
             return dict.fromkeys(("json", "csv", "xlsx"), gr.DownloadButton(visible=False))
         contents = files(one, evidence=evidence)
-        return {suffix: self._file(f"{found.turn.task}.{suffix}", content) for suffix, content in contents.items()}
+        return {suffix: self._file(found, suffix, content) for suffix, content in contents.items()}
 
-    def _file(self, name: str, content: bytes | None) -> gr.DownloadButton:
+    def _file(self, found: Found, suffix: str, content: bytes | None) -> gr.DownloadButton:
         if content is None:
             return gr.DownloadButton(visible=False)
-        path = self._folder / hashlib.sha256(content).hexdigest() / name
+        folder = self._folder(found.conversation) / hashlib.sha256(content).hexdigest()
+        path = folder / f"{found.turn.task}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return gr.DownloadButton(value=str(path), visible=True)

@@ -1,5 +1,7 @@
 """The side bar's listeners: open, begin, rename and delete a conversation, and follow the model while it loads."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -17,11 +19,22 @@ from ui.sidebar import FOLLOW, hints
 LOOK = 20.0  # seconds between two looks at a model that is loaded
 
 
+Forget = Callable[[str, set[str]], None]
+"""Removes the files of a deleted conversation, given the ids of its media, from outside the media store."""
+
+
 class SidebarEvents:
     """The side bar's listeners; `answers` has the chat's listeners, which show things in the same tab."""
 
     def __init__(
-        self, answers: ChatEvents, chat: Chat, history: History, engine: Engine, frames: int, choice: ModelChoice
+        self,
+        answers: ChatEvents,
+        chat: Chat,
+        history: History,
+        engine: Engine,
+        frames: int,
+        choice: ModelChoice,
+        forget: Forget = lambda *_: None,
     ) -> None:
         self._answers = answers
         self._chat = chat
@@ -29,6 +42,7 @@ class SidebarEvents:
         self._engine = engine
         self._frames = frames
         self._choice = choice
+        self._forget = forget
 
     async def resume(self, request: gr.Request, current: str) -> Updates:
         """Show the conversation in the address, else the one the browser had open; an empty page if it is gone.
@@ -60,7 +74,9 @@ class SidebarEvents:
         """Delete the current conversation and show an empty page."""
         await self._answers.take(request)
         with readable():
+            media = {part.media_id for turn in self._history.turns(current, owner(request)) for part in turn.media}
             await self._chat.delete(current, owner(request))
+        await asyncio.to_thread(self._forget, current, media)
         return *await self.begin(request), gr.Row(visible=False)
 
     def title(self, request: gr.Request, current: str) -> Updates:

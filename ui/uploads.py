@@ -3,8 +3,11 @@
 Knows no page.
 """
 
+import hashlib
 import logging
+import shutil
 import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -42,6 +45,41 @@ def open_uploads(folder: Path) -> Path:
         except OSError:
             log.debug("%s stays", path)
     return folder
+
+
+class SentFiles:
+    """Knows which uploads went into which conversation, and removes them and its downloads with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._sent: dict[str, set[Path]] = {}
+
+    def note(self, conversation: str, files: Iterable[Path]) -> None:
+        """Note that these files were sent in a conversation; those from elsewhere are left alone."""
+        ours = {path for file in files if (path := file.resolve()).is_relative_to(self._folder)}
+        if ours:
+            self._sent.setdefault(conversation, set()).update(ours)
+
+    def results(self, conversation: str) -> Path:
+        """The folder of a conversation's downloads; it may not be there yet."""
+        return self._folder / "results" / (conversation if conversation.isalnum() else "other")
+
+    def forget(self, conversation: str, media_ids: Collection[str]) -> None:
+        """Remove what was sent in a conversation, what has the content of its media, and its downloads."""
+        shutil.rmtree(self.results(conversation), ignore_errors=True)
+        sent = self._sent.pop(conversation, set())
+        for path in self._folder.glob("*/*"):
+            try:
+                if path.is_file() and (path in sent or _digest(path) in media_ids):
+                    path.unlink()
+                    path.parent.rmdir()
+            except OSError:
+                log.info("an upload of a conversation that was deleted stays for now", exc_info=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch_nothing() -> None:

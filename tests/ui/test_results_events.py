@@ -16,6 +16,7 @@ from tests.support.page import Runtime, picture
 from tests.support.receipt import ANSWER, ROWS, receipt
 from ui.page import build_page
 from ui.results_events import CUT, ResultsEvents
+from ui.uploads import SentFiles
 
 RECEIPT = '{"shop":"Corner","items":[{"name":"Tea","amount":2.50}],"total":2.60}'
 REQUEST: Any = SimpleNamespace(username=None)
@@ -23,7 +24,7 @@ REQUEST: Any = SimpleNamespace(username=None)
 
 @pytest.fixture
 def panel(runtime: Runtime, tmp_path: Path) -> ResultsEvents:
-    return ResultsEvents(runtime.history, runtime.store, tmp_path / "files", runtime.pages.get)
+    return ResultsEvents(runtime.history, runtime.store, SentFiles(tmp_path / "files").results, runtime.pages.get)
 
 
 async def asked(runtime: Runtime, task: str, script: list[Any], *files: Path) -> str:

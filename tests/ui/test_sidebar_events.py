@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 
 from backend.engine.scripted import Gate
-from tests.support.page import Runtime
+from tests.support.page import Runtime, picture
+from tests.support.pdfs import write_pdf
 from ui.chat_events import ChatEvents, Updates, nothing
 from ui.chat_verbs import ChatVerbs
 from ui.chat_view import find_examples
@@ -17,6 +18,7 @@ from ui.fields import FIELDS
 from ui.model_picker import ModelChoice
 from ui.page import build_page
 from ui.sidebar_events import SidebarEvents
+from ui.uploads import SentFiles, open_uploads
 
 SETTINGS = ("", *(None for _ in FIELDS))
 
@@ -84,4 +86,30 @@ async def test_a_page_that_comes_late_leaves_what_was_asked_before_it(tmp_path: 
     assert await desk.resume(request("quick"), "") == nothing()
     late = await desk.resume(request("slow"), kept)
     assert (late[0], late[3]) == (shown[-1][0], kept)
+    runtime.close()
+
+
+async def test_what_was_sent_in_a_deleted_conversation_is_gone_from_the_uploads(tmp_path: Path) -> None:
+    runtime = Runtime(tmp_path / "data")
+    uploads = open_uploads(tmp_path / "uploads")
+    sent = SentFiles(uploads)
+    verbs = ChatVerbs(runtime.chat, runtime.history, runtime.store, sent.note)
+    answers = ChatEvents(verbs, runtime.history, 64, find_examples())
+    side = SidebarEvents(answers, runtime.chat, runtime.history, runtime.engine, 64, ModelChoice(None), sent.forget)
+    files = {}
+    for name, colour in (("private", "red"), ("other", "blue")):
+        (uploads / name).mkdir()
+        files[name] = picture(uploads / name / f"{name}.png", colour)
+    pages = write_pdf(uploads / "private" / "private.pdf", ["1 0 0 rg 0 0 72 72 re f"])
+    (uploads / "earlier").mkdir()
+    again = uploads / "earlier" / "again.png"
+    again.write_bytes(files["private"].read_bytes())  # sent before a restart
+    await rest(answers.submit(request("tab"), {"text": "", "files": [str(files["private"]), str(pages)]}, "", "chat",
+                              *SETTINGS))  # fmt: skip
+    conversation = runtime.only()
+    download = sent.results(conversation) / "digest" / "receipt.json"
+    download.parent.mkdir(parents=True)
+    download.write_text("{}")
+    await side.delete(request("tab"), conversation)
+    assert [path for path in uploads.rglob("*") if path.is_file()] == [files["other"]]
     runtime.close()

@@ -121,8 +121,8 @@ class MediaLimits:
     it is read at a fraction of its size instead of being refused; telephones make pictures of 48 million pixels, and
     JPEGs of 200 million); `video_seconds` on the length of a clip;
     `frames` on how many are taken of one clip; `pdf_pages` on the pages of a PDF; `clean_pixels` on the copy of an
-    image that the model and the page get; `memory_bytes` on the address space of a decoding child; `image_seconds` and
-    `clip_seconds` on its run time.
+    image that the model and the page get; `memory_bytes` on the address space of a decoding child, `children_bytes` on
+    that of all that work at once (at least two do); `image_seconds` and `clip_seconds` on its run time.
     """
 
     file_bytes: int = 200_000_000
@@ -133,5 +133,6 @@ class MediaLimits:
     pdf_pages: int = 2000
     clean_pixels: int = 12_600_000
     memory_bytes: int = 3 << 30
+    children_bytes: int = 12 << 30
     image_seconds: float = 30.0
     clip_seconds: float = 300.0

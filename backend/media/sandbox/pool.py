@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ class Decoder:
         self._spare: _Child | None = None
         # Apart, so that nobody's photo waits behind somebody's film.
         self._slots = {"image": asyncio.Semaphore(4), "video": asyncio.Semaphore(2), "pdf": asyncio.Semaphore(2)}
+        # Of all together, so that their memory is bounded; one place is always left for a picture.
+        most = max(2, limits.children_bytes // limits.memory_bytes)
+        self._any, self._slow = asyncio.Semaphore(most), asyncio.Semaphore(most - 1)
         self._told = self._closed = False
         weakref.finalize(self, _end_all, self._children)
 
@@ -68,7 +71,7 @@ class Decoder:
             UnsupportedMedia, MediaTooLarge: as `read_image` and `sample_frames`, or the child died or took too long.
             StorageError: the disk is full.
         """
-        async with self._slots[job.kind]:
+        async with self._place(job.kind):
             child = self._take()
             talk = asyncio.ensure_future(asyncio.to_thread(self._talk, child, job, save))
             # Nobody may be left to ask for it after a cancel.
@@ -86,6 +89,17 @@ class Decoder:
                 self._children.discard(child)
                 if not self._closed:
                     self.warm()
+
+    @contextlib.asynccontextmanager
+    async def _place(self, kind: str) -> AsyncIterator[None]:
+        """Wait until one more child may work."""
+        async with self._slots[kind]:
+            if kind == "image":
+                async with self._any:
+                    yield
+            else:
+                async with self._slow, self._any:
+                    yield
 
     def warm(self) -> None:
         """Start the spare child, if there is none."""

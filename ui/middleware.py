@@ -48,7 +48,8 @@ ROUTES = re.compile(
     r"|/gradio_api/(?:info|config|openapi\.json|app_id|theme\.css|user|login_check"
     r"|upload|upload_progress|cancel|reset|queue/(?:join|data)|heartbeat/[^/]+|run/[^/]+"
     r"|call/(?:v2/)?[^/]+(?:/[^/]+)?)/?"
-    r"|/gradio_api/file=(?!\s*[a-z][a-z0-9+.-]+:/).+",
+    # Of kept media the pixels, and not what is known of them, which has the name that a person gave the file.
+    r"|/gradio_api/file=(?!\s*[a-z][a-z0-9+.-]+:/)(?!.*/(?:facts|page|times)\.json).+",
     re.IGNORECASE,
 )
 

@@ -84,9 +84,10 @@
   window.addEventListener("pagehide", opened);
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
-      document.querySelector("#composer .stop-button")?.click();
-    }
+    // In another field Escape takes back what is typed there, and in an input method what is being composed.
+    const elsewhere = event.target.closest("input, textarea, [contenteditable]") && !event.target.closest("#composer");
+    if (event.key !== "Escape" || event.isComposing || event.keyCode === 229 || elsewhere) return;
+    if (!document.querySelector("dialog[open]")) document.querySelector("#composer .stop-button")?.click();
   });
 
   // By POST, so that no picture in an answer and no other site's page can do it.

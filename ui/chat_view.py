@@ -163,7 +163,7 @@ def _composer() -> gr.MultimodalTextbox:
         lines=1,
         max_lines=8,
         # A longer paste would become a text file, which no model here reads.
-        max_plain_text_length=100_000,
+        max_plain_text_length=2_000_000,  # longer ones would become files; the chat says what is too long
         submit_btn=True,
         stop_btn=False,  # shown while an answer is written
         autofocus=True,

@@ -33,7 +33,7 @@ from backend.types import (
 )
 from ui.convert import JOINER
 from ui.frame_strip import Clips, Seen, seen
-from ui.safe_markdown import literal, neutralise
+from ui.safe_markdown import is_heavy, literal, neutralise, verbatim
 
 Bubble = dict[str, Any]
 
@@ -247,7 +247,12 @@ def _words(task: str, text: str) -> list[str]:
 
 
 def _typed(text: str) -> str:
-    """Escape the person's own words: markup is shown as typed, and is still the same text in the page's editor."""
+    """Escape the person's own words: markup is shown as typed, and is still the same text in the page's editor.
+
+    A text that would stall the tab is shown as code.
+    """
+    if is_heavy(text):
+        return verbatim(text)
     return text.replace("<", f"<{JOINER}").replace("![", f"!{JOINER}[")
 
 

@@ -22,6 +22,7 @@ MAX_SIGNS = 2000  # of emphasis, links and code, in one paragraph
 MAX_ALL_SIGNS = 8000
 # Of formulas: characters in all, and how many.
 MAX_FORMULAS, MAX_FORMULA_TEXT = 300, 20_000
+MAX_UNCLOSED = 20  # of formulas that begin and do not end, in what a person wrote
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])(?!(?:br|/?su[bp])\s*/?>)")
 _OUR_TAG = re.compile(r"</?code>")  # of `_code`
@@ -76,6 +77,11 @@ def verbatim(text: str) -> str:
     return f"{ticks}text\n{text}\n{ticks}\n"
 
 
+def is_heavy(text: str) -> bool:
+    """Whether a browser's parser and typesetter would take long over a text, or fail on it."""
+    return len(text) > MAX_TEXT or _nested(text) or _too_much(text) or _has_hard_formulas(text)
+
+
 class _Budget:
     """Counts the formulas of a text, which are set one after the other in the tab."""
 
@@ -103,6 +109,22 @@ def _too_much(prose: str) -> bool:
     """Whether prose has more signs than a parser which looks for each one's partner gets through at once."""
     counts = [sum(1 for _ in _SIGNS.finditer(paragraph)) for paragraph in _PARAGRAPH_END.split(prose)]
     return max(counts, default=0) > MAX_SIGNS or sum(counts) > MAX_ALL_SIGNS
+
+
+def _has_hard_formulas(text: str) -> bool:
+    """Whether a formula is past the bounds, or more than a few begin and do not end."""
+    budget, ends = _Budget(), {opener: text.rfind(closer) for opener, closer in _CLOSER.items()}
+    unclosed = position = 0
+    while opener := _OPENER.search(text, position):
+        position = opener.end()
+        if opener[0] in _CLOSER and ends[opener[0]] >= position:
+            end = text.index(_CLOSER[opener[0]], position)
+            if not budget.allows(text[position:end]):
+                return True
+            position = end + 2
+        elif opener[0] in _CLOSER:
+            unclosed += 1
+    return unclosed > MAX_UNCLOSED
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from backend.tasks.forms.mathml import DEEPEST, LONGEST
 from ui.convert import JOINER
 from ui.frame_strip import Seen
-from ui.safe_markdown import literal, neutralise, verbatim
+from ui.safe_markdown import is_heavy, literal, neutralise, verbatim
 
 
 def plain(text: str) -> str:
@@ -103,6 +103,22 @@ def test_formulas_past_what_a_tab_sets_at_once_are_shown_as_source() -> None:
 )
 def test_an_answer_that_would_stall_the_tab_is_shown_as_written(text: str) -> None:
     assert neutralise(text) == verbatim(text) == f"```text\n{text}\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "heavy"),
+    [
+        ("\\(x^2\\) and `\\(` and \\(", False),
+        ("C:\\new\\(x\\)", False),
+        ("**a** [b](c)\n" * 200, False),
+        ("\\(" * 3000, True),
+        ("\\[" + "\\sqrt{" * 60 + "x" + "}" * 60 + "\\]", True),
+        ("1. " * 2000, True),
+        ("_a " * 20_000, True),
+    ],
+)
+def test_a_text_is_heavy_where_a_tab_would_stall(text: str, heavy: bool) -> None:
+    assert is_heavy(text) is heavy
 
 
 def test_code_around_a_text_is_longer_than_any_in_it() -> None:

@@ -103,6 +103,16 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
     assert np.abs(row - np.arange(256)).max() <= 1
 
 
+def test_the_transparent_level_of_sixteen_bits_shows_white(tmp_path: Path) -> None:
+    levels = np.array([[0, 256, 257, 65535]], np.uint16).repeat(4, 0)
+    Image.fromarray(levels).save(tmp_path / "deep.png")
+    png = (tmp_path / "deep.png").read_bytes()
+    kind, content = b"tRNS", struct.pack(">H", 256)
+    chunk = struct.pack(">I", 2) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    (tmp_path / "deep.png").write_bytes(png[:33] + chunk + png[33:])
+    assert np.asarray(read_image(tmp_path / "deep.png"))[0, :, 0].tolist() == [0, 255, 1, 255]
+
+
 def test_print_colours_become_screen_colours(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=95)
     red, green, blue = read_image(tmp_path / "print.jpg").getpixel((8, 8))

@@ -71,6 +71,14 @@ async def test_an_image_comes_back_pixel_by_pixel(tmp_path: Path, out: Path, dec
     assert os.listdir(out) == []
 
 
+async def test_a_large_image_comes_back_strip_by_strip(tmp_path: Path, out: Path, decoder: Decoder) -> None:
+    image = Image.effect_noise((1201, 1003), 90).convert("RGB")
+    image.save(tmp_path / "noise.png", compress_level=1)
+    seen: list[Image.Image] = []
+    await decoder.decode(_job(tmp_path / "noise.png", out, pixels=2_000_000), lambda *args: seen.append(args[2].image))
+    assert [each.tobytes() for each in seen] == [image.tobytes()]
+
+
 async def test_a_clip_comes_back_frame_by_frame_with_what_is_known_of_it(tmp_path, out, decoder) -> None:
     encode(tmp_path / "clip.mp4", 60)
     seen: list[tuple[int, int, Frame]] = []
@@ -172,13 +180,14 @@ LIES = {
     "no size": {"picture": 0, "time": 0, "width": -1, "height": -12},
     "too much": {"picture": 0, "time": 0, "width": 1 << 20, "height": 1 << 20},
     "another file": {"picture": "../x.png", "time": 0, "width": 2, "height": 2},
+    "another size": {"picture": 0, "time": 0, "width": 4, "height": 1},
     "nothing": {"picture": 0},
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_child_that_lies_is_not_believed(tmp_path, out, decoder, monkeypatch, lie: str) -> None:
-    (out / "0.rgb").write_bytes(bytes(12))
+    (out / "0.ppm").write_bytes(b"P6\n2 2\n255\n" + bytes(12))
     lines = "\\n".join(json.dumps(line) for line in ({"total": 1}, LIES[lie], {"done": True}))
     _act(monkeypatch, f"print('{lines}', flush=True)")
     with pytest.raises(UnsupportedMedia) as refusal:
@@ -187,8 +196,8 @@ async def test_a_child_that_lies_is_not_believed(tmp_path, out, decoder, monkeyp
 
 
 async def test_a_child_cannot_have_its_parent_read_for_it(tmp_path, out, decoder, monkeypatch) -> None:
-    (tmp_path / "secret").write_bytes(bytes(12))
-    (out / "0.rgb").symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").write_bytes(b"P6\n2 2\n255\n" + bytes(12))
+    (out / "0.ppm").symlink_to(tmp_path / "secret")
     lines = "\\n".join(json.dumps(line) for line in ({"total": 1}, {"picture": 0, "time": 0, "width": 2, "height": 2}))
     _act(monkeypatch, f"print('{lines}', flush=True)")
     with pytest.raises(UnsupportedMedia) as refusal:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import AsyncIterator, Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ Save = Callable[[int, int, Frame], None]
 COMMAND = ("-m", "backend.media.sandbox.worker")
 
 _LONGEST_LINE = 1 << 16
+_STRIP_BYTES = 3 << 20
 _ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -218,7 +220,9 @@ def _environment() -> dict[str, str]:
     """Make the child's environment: where the code is, and one thread, since pools reserve memory by the core."""
     needed = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**needed, **threads, "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    # Pillow keeps memory of so many times 16 MB for its next picture.
+    memory = {"PILLOW_BLOCKS_MAX": "4"}
+    return {**needed, **threads, **memory, "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _end_all(children: set[_Child]) -> None:
@@ -232,15 +236,29 @@ def _picture(folder: Path, message: dict[str, Any], limits: MediaLimits) -> tupl
     index, width, height = (int(message[key]) for key in ("picture", "width", "height"))
     if min(width, height) < 1 or width * height > max(limits.image_pixels, limits.video_pixels):
         raise ValueError(f"a picture of {width} x {height}")
-    raw = folder / f"{index}.rgb"
+    raw = folder / f"{index}.ppm"
+    header = b"P6\n%d %d\n255\n" % (width, height)
     # A link or a pipe in its place would have us read for the child what it may not, or wait for ever.
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(raw, os.O_RDONLY | flags), "rb") as file:
-        if os.fstat(file.fileno()).st_size != 3 * width * height:
+    with FileIO(os.open(raw, os.O_RDONLY | flags)) as file:
+        if os.fstat(file.fileno()).st_size != len(header) + 3 * width * height or file.read(len(header)) != header:
             raise ValueError(f"not a picture of {width} x {height}")
-        image = Image.frombytes("RGB", (width, height), file.read())
+        image = _read_rgb(file, width, height)
     raw.unlink()
     return index, Frame(float(message["time"]), image)
+
+
+def _read_rgb(file: FileIO, width: int, height: int) -> Image.Image:
+    """Read raw RGB a strip at a time: fresh memory for all of it at once would take as long as the picture itself."""
+    image = Image.new("RGB", (width, height), None)
+    rows = max(1, _STRIP_BYTES // (3 * width))
+    strip = memoryview(bytearray(3 * width * min(rows, height)))
+    for top in range(0, height, rows):
+        part = strip[: 3 * width * min(rows, height - top)]
+        if file.readinto(part) != len(part):
+            raise ValueError("the file was cut while it was read")
+        image.paste(Image.frombytes("RGB", (width, len(part) // (3 * width)), part), (0, top))
+    return image
 
 
 def _error(message: dict[str, Any]) -> GlimpseError:

@@ -22,6 +22,8 @@ from backend.media.sandbox.confine import confine, limit_cpu, restrict_files
 
 Tell = Callable[[dict[str, Any]], None]
 
+# The size of a photo for which memory stands ready; PILLOW_BLOCKS_MAX has it kept.
+_USUAL_SIZE = (4000, 3000)
 # A PDF may leave its fonts to the reader.
 FONTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 
@@ -89,6 +91,7 @@ def _warm_up() -> None:
     import backend.media.image  # noqa: F401
 
     Image.preinit()
+    Image.new("RGB", _USUAL_SIZE)  # leaves its memory, already the process's own, to the first picture
 
 
 def _answer(job: DecodeJob, tell: Tell) -> None:
@@ -155,8 +158,8 @@ def _shut_files(job: DecodeJob) -> None:
 
 
 def _leave(job: DecodeJob, tell: Tell, index: int, time: float, image: Any) -> None:
-    """Write a picture as raw RGB, and report it."""
-    (Path(job.out) / f"{index}.rgb").write_bytes(image.tobytes())
+    """Write a picture as a PPM file, and report it: raw RGB after three lines, at a third of what `tobytes` takes."""
+    image.save(Path(job.out) / f"{index}.ppm")
     tell({"picture": index, "time": time, "width": image.width, "height": image.height})
 
 

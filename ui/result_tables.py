@@ -14,7 +14,7 @@ from backend.chat.results import Grounded, evidence_as_rows, evidence_as_text, j
 from backend.tasks.forms.export import to_csv, to_xlsx
 from backend.tasks.forms.json_text import Printed, indented, load
 from backend.tasks.result import Doubt, Result
-from ui.cells import Key, field_at, is_number, read_cell
+from ui.cells import Key, check_value, field_at, is_number, read_cell
 
 CHECK = "Check"
 DOUBT = "⚠"
@@ -103,7 +103,10 @@ def corrected(result: Result, fields: Rows, items: Rows, schema: Any = None) -> 
             _put(value, places[row[0]], row[1], schema)
     if old.listed:
         value[old.listed] = _items(value[old.listed], old, items, schema)
-    return replace(result, source=indented(value), doubts=())
+    source = indented(value)
+    if schema is not None:
+        check_value(source, result.source, schema)
+    return replace(result, source=source, doubts=())
 
 
 def _items(before: list[dict[str, Any]], old: ResultTable, items: Rows, schema: Any) -> list[dict[str, Any]]:

@@ -119,13 +119,14 @@ class ResultsEvents:
         except InputError as error:
             one = self._ground(found)
             shown = checked(_sheet(one), one)
-            return {"note": _failed(str(error)), "fields": shown.fields, "items": shown.items}
+            said = "\n\n".join(filter(None, (_failed(str(error)), _note(found))))
+            return {"note": said, "fields": shown.fields, "items": shown.items}
         fixed = self._keep(found, source, owner(request))
         one = self._ground(fixed)
         shown = checked(_sheet(one), one)
         return {
             "figure": self._figure(one),
-            "note": _note(one.result),
+            "note": _note(replace(fixed, result=one.result)),
             "fields": shown.fields,
             "items": shown.items,
             "source": one.result.source,
@@ -214,11 +215,11 @@ class ResultsEvents:
             "chosen": chosen.key,
         }
         if formula:
-            said = {} if one.result.whole else {"note": _note(one.result)}
+            said = {} if one.result.whole else {"note": _note(replace(chosen, result=one.result))}
             return head | _set(one.result.source) | {"latex": one.result.source} | said
         return {
             **head,
-            "note": _note(one.result),
+            "note": _note(replace(chosen, result=one.result)),
             **_tables(checked(_sheet(one), one)),
             **self._files(chosen, one, evidence),
             "evidence": gr.Checkbox(visible=bool(one.evidence)),
@@ -317,9 +318,10 @@ def _set(latex: str) -> Updates:
         return told if latex.strip() else {**told, "formula": formula}
 
 
-def _note(result: Result) -> str:
+def _note(found: Found) -> str:
+    result = found.result
     if not result.whole:
-        return _failed(CUT if result.source.strip() else BROKEN)
+        return _failed(CUT if found.cut and result.source.strip() else BROKEN)
     called, doubts = names(result), dict[str, list[str]]()
     for doubt in result.doubts:
         doubts.setdefault(doubt.path, []).append(doubt.why)

@@ -6,7 +6,7 @@ keep what is left small enough for the browser's own parser, which runs in the t
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 
 from markdown_it import MarkdownIt
@@ -20,11 +20,14 @@ MAX_TEXT = 200_000  # characters
 MAX_NESTED = 24  # lists and quotes inside each other
 MAX_SIGNS = 2000  # of emphasis, links and code, in one paragraph
 MAX_ALL_SIGNS = 8000
+MAX_CELLS = 6000  # of all tables; a browser fills short rows up
+MAX_LINES, MAX_BLOCKS, MAX_CODE_BLOCKS = 3000, 4000, 500  # lines in one paragraph; paragraphs, headings and the like
 # Of formulas: characters in all, and how many.
 MAX_FORMULAS, MAX_FORMULA_TEXT = 300, 20_000
 MAX_UNCLOSED = 20  # of formulas that begin and do not end, in what a person wrote
 
-_TAG = re.compile(r"<(?=[A-Za-z/!?])(?!(?:br|/?su[bp])\s*/?>)")
+# Not an address in brackets, which no parser takes for a tag: tags' names have no colon.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])(?!(?:br|/?su[bp])\s*/?>|(?:https?|mailto):[^\s<>\"']*>)")
 _OUR_TAG = re.compile(r"</?code>")  # of `_code`
 _IMAGE = re.compile(r"!(?=\[)")
 _MARKUP = re.compile(rf"{_TAG.pattern}|{_IMAGE.pattern}")
@@ -35,6 +38,8 @@ _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
 _CONTAINERS = re.compile(r"[ \t]*(?:(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])[ \t]*)+")
 _MARKER = re.compile(r">|[-*+]|\d{1,9}[.)]")
 _OPENER = re.compile(r"\\.|`+", re.DOTALL)
+# Sizes that would make a bubble as large as many screens.
+_HUGE = re.compile(r"\d{3,}(?:\.\d*)?\s*(?:p[xtc]|[ecm]m|ex|in|mu|bp|dd|cc|n[dc]|sp)(?![A-Za-z])")
 _CLOSER = {r"\[": r"\]", r"\(": r"\)"}
 
 # The rules of the parser in the browser, as far as they say what is code, HTML or an image.
@@ -51,7 +56,10 @@ def neutralise(text: str, mark: Callable[[str], str] = str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > MAX_TEXT or _nested(text):
         return verbatim(text)
-    parts = list(_parts(text))
+    blocks = _BLOCKS.parse(text)
+    if _too_many(blocks):
+        return verbatim(text)
+    parts = list(_parts(text, blocks))
     if _too_much("".join(part for part, is_code in parts if not is_code)):
         return verbatim(text)
     pieces: list[tuple[str, bool]] = []
@@ -79,7 +87,9 @@ def verbatim(text: str) -> str:
 
 def is_heavy(text: str) -> bool:
     """Whether a browser's parser and typesetter would take long over a text, or fail on it."""
-    return len(text) > MAX_TEXT or _nested(text) or _too_much(text) or _has_hard_formulas(text)
+    if len(text) > MAX_TEXT or _nested(text) or _too_much(text):
+        return True
+    return _too_many(_BLOCKS.parse(text)) or _has_hard_formulas(text)
 
 
 class _Budget:
@@ -89,7 +99,7 @@ class _Budget:
         self._formulas, self._characters = MAX_FORMULAS, MAX_FORMULA_TEXT
 
     def allows(self, formula: str) -> bool:
-        if len(formula) > LONGEST or depth(formula) > DEEPEST:
+        if len(formula) > LONGEST or depth(formula) > DEEPEST or _HUGE.search(formula):
             return False
         self._formulas -= 1
         self._characters -= len(formula)
@@ -111,6 +121,21 @@ def _too_much(prose: str) -> bool:
     return max(counts, default=0) > MAX_SIGNS or sum(counts) > MAX_ALL_SIGNS
 
 
+def _too_many(blocks: Sequence[Token]) -> bool:
+    """Whether a text has more blocks, lines of a paragraph or cells than a tab draws at once."""
+    cells = heads = code = 0
+    for token in blocks:
+        heads += token.type == "th_open"
+        code += token.type == "fence"
+        if token.type == "inline" and token.map and token.map[1] - token.map[0] > MAX_LINES:
+            return True
+        if token.type == "table_open" and token.map:
+            rows, heads = token.map[1] - token.map[0], 0
+        elif token.type == "thead_close":
+            cells += rows * heads
+    return cells > MAX_CELLS or code > MAX_CODE_BLOCKS or len(blocks) > 3 * MAX_BLOCKS
+
+
 def _has_hard_formulas(text: str) -> bool:
     """Whether a formula is past the bounds, or more than a few begin and do not end."""
     budget, ends = _Budget(), {opener: text.rfind(closer) for opener, closer in _CLOSER.items()}
@@ -127,11 +152,11 @@ def _has_hard_formulas(text: str) -> bool:
     return unclosed > MAX_UNCLOSED
 
 
-def _parts(text: str) -> Iterator[tuple[str, bool]]:
+def _parts(text: str, blocks: Sequence[Token]) -> Iterator[tuple[str, bool]]:
     """Split a text at its fenced blocks of code, wherever they stand; each part with whether it is one."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     done = 0
-    for token in _BLOCKS.parse(text):
+    for token in blocks:
         if token.type == "fence" and token.map and token.map[0] >= done:
             start, end = token.map
             yield "".join(lines[done:start]), False

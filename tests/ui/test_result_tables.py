@@ -107,13 +107,44 @@ def test_what_is_typed_into_a_receipt_is_of_the_field_s_kind(field: str, text: s
     [("total", "abc", "“abc” is no number; write it as 12.75."),
      ("date", "06/01/2021", "“06/01/2021” can be two days; write it as 2021-01-06."),
      ("date", "soon", "“soon” is no day; write it as 2021-01-31."),
-     ("time", "late", "“late” is no time; write it as 14:05.")],
+     ("time", "late", "“late” is no time; write it as 14:05."),
+     ("date", "2021-13-45", "“2021-13-45” is no day; write it as 2021-01-31."),
+     ("date", "2021-02-31", "“2021-02-31” is no day; write it as 2021-01-31."),
+     ("time", "25:99", "“25:99” is no time; write it as 14:05."),
+     ("currency", "RM", "“RM” cannot be in the field “currency”; it takes one of AED, AFN, ALL, AMD, AOA, ARS, AUD, "
+      "AWG, …."),
+     ("total", "999999999", "“999999999” cannot be in the field “total”; it takes at most 10000000."),
+     ("shop", "x" * 121, f"“{'x' * 121}” cannot be in the field “shop”; it takes at most 120 characters.")],
 )  # fmt: skip
 def test_what_a_field_cannot_have_is_refused(field: str, text: str, sentence: str) -> None:
     blank = Result("json", Receipt().model_dump_json())
     with pytest.raises(InputError) as refused:
         corrected(blank, [[field, text, ""]], [], RECEIPT)
     assert str(refused.value) == sentence
+
+
+def test_the_name_of_a_row_cannot_be_emptied_alone() -> None:
+    one = Result("json", Receipt(items=(Item(name="Tea", amount=Decimal("2.50")),)).model_dump_json())
+    fields, (row,) = sheet(one).fields, sheet(one).items
+    with pytest.raises(InputError) as refused:
+        corrected(one, fields, [["", *row[1:]]], RECEIPT)
+    assert str(refused.value) == (
+        "The field “items 1, name” cannot be empty; to leave a row out, empty all of its cells."
+    )
+    assert json.loads(corrected(one, fields, [[""] * len(row)], RECEIPT).source)["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "text"),
+    [({"type": "integer"}, "2", "2.5"), ({"enum": ["a", "b"]}, '"a"', "zzz"), ({"type": "number", "minimum": 0}, "1",
+     "-3"), ({"type": "string", "pattern": "^[A-Z]{2}$"}, '"AB"', "lower"), ({"type": "string", "format": "date"},
+     '"2021-01-02"', "2021-13-45"), ({"type": "string"}, '"a"', "")],
+)  # fmt: skip
+def test_a_schema_of_one_s_own_holds_corrections_too(field: object, before: str, text: str) -> None:
+    schema = {"type": "object", "properties": {"a": field}, "required": ["a"]}
+    result = Result("json", f'{{"a": {before}}}')
+    with pytest.raises(InputError):
+        corrected(result, [["a", text, ""]], [], schema)
 
 
 @pytest.mark.parametrize(("before", "text"), [("2.40", "a"), ("true", "perhaps")])

@@ -89,7 +89,7 @@ async def test_a_correction_that_no_field_can_have_changes_nothing_and_says_why(
     key, items = before["picker"].value, [["Tea", "2.50", ""]]
     refused = panel.correct(REQUEST, conversation, key, [["shop", "Corner", ""], ["total", "five", "⚠"]], items)
     assert refused == {
-        "note": '<span class="failure">“five” is no number; write it as 12.75.</span>',
+        "note": f'<span class="failure">“five” is no number; write it as 12.75.</span>\n\n{note(before)}',
         "fields": before["fields"].value["data"],
         "items": before["items"].value["data"],
     }

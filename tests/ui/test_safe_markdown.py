@@ -30,6 +30,8 @@ def plain(text: str) -> str:
         ("<img src=x onerror=y>", "<¦img src=x onerror=y>"),
         ('</span><div style="background:url(//e)">', '<¦/span><¦div style="background:url(//e)">'),
         ("<!-- hidden -->", "<¦!-- hidden -->"),
+        ("<https://a.b/c?d=e> <mailto:f@g.h>", "<https://a.b/c?d=e> <mailto:f@g.h>"),
+        ("<https://a b> <http:x onclick=y>", "<¦https://a b> <¦http:x onclick=y>"),
         ("1 < 2 and 3 > 2, $4.00", "1 < 2 and 3 > 2, $4.00"),
         ("a<br>b<br/>c H<sub>2</sub>O", "a<br>b<br/>c H<sub>2</sub>O"),
         ("<br onclick=x>", "<¦br onclick=x>"),
@@ -72,7 +74,14 @@ def deep(opening: str, count: int, closing: str = "}") -> str:
 
 @pytest.mark.parametrize(
     "formula",
-    [deep(r"\frac{1}{", 150), deep(r"\sqrt{", 60), deep("x^{", 300), deep(r"\left(", 100, r"\right)"), r"\frac" * 200],
+    [
+        deep(r"\frac{1}{", 150),
+        deep(r"\sqrt{", 60),
+        deep("x^{", 300),
+        deep(r"\left(", 100, r"\right)"),
+        r"\frac" * 200,
+        r"\rule{99999px}{1em}",
+    ],
 )
 def test_a_formula_whose_depth_would_end_the_tab_is_shown_as_source(formula: str) -> None:
     assert neutralise(f"\\[{formula}\\]") == f"\n```latex\n{formula}\n```\n"
@@ -98,6 +107,11 @@ def test_formulas_past_what_a_tab_sets_at_once_are_shown_as_source() -> None:
         "[a]: b\n" * 20_000,
         "a" * 300_000,
         "[" * 5000,
+        "|" + "a|" * 200 + "\n|" + "-|" * 200 + "\n" + "|b\n" * 1000,
+        "|a|\n|-|\n" + "|b|\n" * 14_000,
+        "a\n" * 5000,
+        "~~~\nx\n~~~\n" * 600,
+        "# a\n" * 15_000,
         "`a " * 3000,
     ],
 )

@@ -95,9 +95,10 @@ def test_boxes_and_fields_are_reached_with_keys(screen: Screen, panel: Locator) 
 
 def test_a_corrected_value_has_its_box_and_stays_chosen(screen: Screen, panel: Locator) -> None:
     cell(panel, "items", 1, 2).dblclick()
-    screen.page.keyboard.press("Control+A")
-    screen.page.keyboard.type("8.59")
-    screen.page.keyboard.press("Enter")
+    field = panel.locator("#result-items").locator("input:focus, textarea:focus, [contenteditable]:focus")
+    expect(field).to_be_visible()
+    field.fill("8.59")
+    field.press("Enter")
     expect(panel.locator("#result-figure .standing")).to_have_text("17 of 19 values stand on the image · 2 nowhere")
     expect(cell(panel, "items", 1, 3)).to_have_text("✓")
     expect(box(panel, "items 2, amount: 8.59 — stands on the image")).to_have_count(1)

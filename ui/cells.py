@@ -40,7 +40,7 @@ def read_cell(text: str, before: Any, field: Schema | None = None) -> Any:
     if not text:
         return [] if before == [] else {} if before == {} else None
     kinds = _kinds(field) or _kinds_before(before)
-    if before in ([], {}) and before is not None and not isinstance(before, bool | str):
+    if before in ([], {}):
         return before  # a list is not typed into one cell
     if kinds <= {"boolean", "null"} and "boolean" in kinds:
         return _boolean(text)
@@ -53,13 +53,13 @@ def read_cell(text: str, before: Any, field: Schema | None = None) -> Any:
 
 def field_at(schema: Any, keys: Sequence[Key]) -> Schema | None:
     """Find the schema of the field at these keys; None where the schema does not say."""
-    found, root = schema, schema
-    for key in (None, *keys):
-        found = found if key is None else _inside(_resolved(found, root), key)
-        if found is None:
-            return None
-    resolved = _resolved(found, root)
-    options = [_resolved(one, root) for one in resolved.get("anyOf", resolved.get("oneOf", ()))]
+    found = schema
+    for key in keys:
+        found = _inside(_resolved(found, schema), key)
+    if found is None:
+        return None
+    resolved = _resolved(found, schema)
+    options = [_resolved(one, schema) for one in resolved.get("anyOf", resolved.get("oneOf", ()))]
     return {**resolved, "anyOf": options} if options else resolved
 
 

@@ -114,8 +114,7 @@ def _items(before: list[dict[str, Any]], old: ResultTable, items: Rows, schema: 
     names = old.names
     return [
         {
-            name: read_cell(text, before[at].get(name) if at < len(before) else None,
-                            field_at(schema, (old.listed, at, name)))
+            name: _changed(text, before[at].get(name) if at < len(before) else None, schema, (old.listed, at, name))
             for name, text in zip(names, row, strict=False)
         }
         for at, row in enumerate(items)
@@ -219,11 +218,15 @@ def _places(value: Any, path: str = "", keys: tuple[Key, ...] = ()) -> dict[str,
 
 
 def _put(value: Any, keys: Sequence[Key], text: str, schema: Any) -> None:
-    """Set the field at its keys; what stands in its cell as before is left alone."""
     for key in keys[:-1]:
         value = value[key]
-    if keys and text.strip() != _text(value[keys[-1]]).strip():
-        value[keys[-1]] = read_cell(text, value[keys[-1]], field_at(schema, keys))
+    if keys:
+        value[keys[-1]] = _changed(text, value[keys[-1]], schema, keys)
+
+
+def _changed(text: str, before: Any, schema: Any, keys: Sequence[Key]) -> Any:
+    """The value of a cell; where it stands there as before it is left alone, whatever the schema says of it."""
+    return before if text.strip() == _text(before).strip() else read_cell(text, before, field_at(schema, keys))
 
 
 def _number(text: str) -> str | int | float | None:

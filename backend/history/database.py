@@ -124,10 +124,8 @@ class Database:
 
         Words that were deleted are gone from the disk then, and what was written stays where the journal is lost.
         """
-        with (
-            self._lock,
-            suppress(sqlite3.Error),
-        ):  # closed, or held by somebody: what was committed is safe all the same
+        # It may be closed, or held by somebody; what was committed is safe all the same.
+        with self._lock, suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:

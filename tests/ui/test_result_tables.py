@@ -147,6 +147,14 @@ def test_a_schema_of_one_s_own_holds_corrections_too(field: object, before: str,
         corrected(result, [["a", text, ""]], [], schema)
 
 
+def test_what_the_model_wrote_outside_of_the_schema_does_not_hinder_a_correction_elsewhere() -> None:
+    source = '{"items": [{"name": "Tea", "amount": "n/a"}, {"name": "Jam", "amount": 3.10}], "total": "?"}'
+    result = Result("json", source)
+    fields, (tea, jam) = sheet(result).fields, sheet(result).items
+    fixed = corrected(result, fields, [tea, [jam[0], "3,20", ""]], RECEIPT).source
+    assert fixed == indented(load(source.replace("3.10", "3.20")))
+
+
 @pytest.mark.parametrize(("before", "text"), [("2.40", "a"), ("true", "perhaps")])
 def test_a_value_of_another_kind_is_refused_without_a_schema_too(before: str, text: str) -> None:
     with pytest.raises(InputError, match=rf"^“{text}” is "):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +131,19 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-@cache
 def _known(key: str, value: str) -> bool:
     """Whether a format is one that a grammar knows, and a pattern without the assertions that none can hold."""
     if key == "pattern" and not _ASSERTION.search(value):
         return True
-    return fault(held({"type": "string", key: value})) is None
+    return _fault(held({"type": "string", key: value})) is None
+
+
+@lru_cache(maxsize=256)
+def _fault(made: Grammar) -> str | None:
+    """What is wrong with a grammar; a message asks it of the same schema again and again."""
+    return fault(made)
 
 
 def _check(made: Grammar) -> None:
-    if wrong := fault(made):
+    if wrong := _fault(made):
         raise InputError(f"This JSON Schema cannot be used: {wrong}.")
